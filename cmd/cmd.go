@@ -1,0 +1,69 @@
+// Package cmd holds sftui's subcommands, one file each. Every command writes
+// JSON to stdout and everything else to stderr, and ends with status 0 (done),
+// 1 (warnings, or stopped) or 2 (bad input or failure).
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit statuses every command keeps to.
+const (
+	exitDone    = 0
+	exitWarning = 1
+	exitFailure = 2
+)
+
+// streams are where a command reads and writes, so that tests can stand in for them.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// command is one subcommand.
+type command struct {
+	name    string
+	usage   string // arguments, after "sftui name"
+	summary string // one line for the list of commands
+	run     func(ctx context.Context, args []string, s streams) int
+}
+
+// commands is the table that dispatch and help are made from.
+func commands() []command {
+	return []command{}
+}
+
+// Main runs the command that args name and returns the process's exit status.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return dispatch(ctx, args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+}
+
+// dispatch finds the command named by the first argument; without one the workbench opens.
+func dispatch(ctx context.Context, args []string, s streams) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		printHelp(s.err)
+		return exitDone
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, args[1:], s)
+		}
+	}
+	fmt.Fprintf(s.err, "sftui: no command %q; `sftui help` lists them.\n", args[0])
+	return exitFailure
+}
+
+// printHelp lists the commands.
+func printHelp(w io.Writer) {
+	fmt.Fprintln(w, "sftui: a terminal fine-tuning workbench.\n\nCommands:")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  sftui %-10s %s\n", c.name, c.summary)
+	}
+}

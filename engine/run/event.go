@@ -1,0 +1,88 @@
+// Package run is a training run on disk: its folder, its events, its status
+// and its control socket. It starts no device and imports no tensor library,
+// so the workbench can open any run, live or finished, at once.
+package run
+
+import "time"
+
+// Event is one line of metrics.jsonl. Kind says which group of fields is set;
+// the rest are left out of the JSON. Numbers that are not finite are written
+// as the strings "NaN", "Infinity" and "-Infinity".
+type Event struct {
+	Kind Kind      `json:"event"`
+	Time time.Time `json:"time"`
+	// Step is the optimizer step the event belongs to, from 1; 0 before the first.
+	Step int `json:"step,omitempty"`
+
+	// phase
+	Phase string `json:"phase,omitempty"` // loading, preparing, compiling, training, evaluating, saving, paused
+	Done  int64  `json:"done,omitempty"`  // progress of the phase
+	Total int64  `json:"total,omitempty"`
+
+	// start
+	TotalSteps int     `json:"total_steps,omitempty"`
+	Epochs     float64 `json:"epochs,omitempty"`
+	Rows       int     `json:"rows,omitempty"`
+	Model      string  `json:"model,omitempty"`
+	Data       string  `json:"data,omitempty"`
+	Device     string  `json:"device,omitempty"`
+	Resumed    bool    `json:"resumed,omitempty"`
+	Parameters int64   `json:"parameters,omitempty"`
+	Trainable  int64   `json:"trainable,omitempty"`
+
+	// step (and eval, which sets loss, tokens and accuracy)
+	Epoch         float64 `json:"epoch,omitempty"`
+	Loss          Number  `json:"loss,omitempty"`
+	GradNorm      Number  `json:"grad_norm,omitempty"`
+	LearningRate  Number  `json:"learning_rate,omitempty"`
+	TrainedTokens int64   `json:"trained_tokens,omitempty"`      // tokens that carry loss in this step
+	Tokens        int64   `json:"tokens,omitempty"`              // real (not padding) tokens in this step
+	Positions     int64   `json:"positions,omitempty"`           // computed positions, padding included
+	Accuracy      Number  `json:"mean_token_accuracy,omitempty"` // share of trained tokens predicted by argmax
+	Seconds       float64 `json:"seconds,omitempty"`
+	MicroBatch    int     `json:"per_device_train_batch_size,omitempty"`
+	Accumulation  int     `json:"gradient_accumulation_steps,omitempty"`
+	MemoryBytes   uint64  `json:"memory_bytes,omitempty"`      // RSS on CPU, NVML used on NVIDIA
+	MemoryPeak    uint64  `json:"memory_peak_bytes,omitempty"` // highest so far
+	MemoryLimit   uint64  `json:"memory_limit_bytes,omitempty"`
+	CPUPercent    float64 `json:"cpu_percent,omitempty"`
+	GPUPercent    float64 `json:"gpu_percent,omitempty"`
+	PowerWatts    float64 `json:"power_watts,omitempty"`
+	TemperatureC  float64 `json:"temperature_c,omitempty"`
+	RowIDs        []int   `json:"rows_in_step,omitempty"` // data set rows of the step, in order
+	RowLosses     []Number`json:"row_losses,omitempty"`  // mean loss of each of those rows
+
+	// sample: a short generation from a fixed prompt
+	Prompt    string `json:"prompt,omitempty"`
+	Text      string `json:"text,omitempty"`
+	Reference string `json:"reference,omitempty"`
+
+	// checkpoint, export
+	Path string `json:"path,omitempty"`
+	Best bool   `json:"best,omitempty"`
+
+	// warning, log, change, done
+	Message string `json:"message,omitempty"`
+	// Changes of a change event: option name to new value.
+	Changes map[string]string `json:"changes,omitempty"`
+	// Reason of the done event: finished, stopped, failed.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Kind names what an event tells.
+type Kind string
+
+// The kinds of events.
+const (
+	KindStart      Kind = "start"
+	KindPhase      Kind = "phase"
+	KindStep       Kind = "step"
+	KindEval       Kind = "eval"
+	KindSample     Kind = "sample"
+	KindCheckpoint Kind = "checkpoint"
+	KindChange     Kind = "change"
+	KindWarning    Kind = "warning"
+	KindLog        Kind = "log"
+	KindMemory     Kind = "memory" // a memory reading between steps
+	KindDone       Kind = "done"   // always last, exactly once a process
+)

@@ -1,0 +1,4 @@
+package run
+
+// Number is a float64 that survives JSON when it is not finite.
+type Number float64
