@@ -3,7 +3,10 @@
 // so the workbench can open any run, live or finished, at once.
 package run
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Event is one line of metrics.jsonl. Kind says which group of fields is set;
 // the rest are left out of the JSON. Numbers that are not finite are written
@@ -31,26 +34,26 @@ type Event struct {
 	Trainable  int64   `json:"trainable,omitempty"`
 
 	// step (and eval, which sets loss, tokens and accuracy)
-	Epoch         float64 `json:"epoch,omitempty"`
-	Loss          Number  `json:"loss,omitempty"`
-	GradNorm      Number  `json:"grad_norm,omitempty"`
-	LearningRate  Number  `json:"learning_rate,omitempty"`
-	TrainedTokens int64   `json:"trained_tokens,omitempty"`      // tokens that carry loss in this step
-	Tokens        int64   `json:"tokens,omitempty"`              // real (not padding) tokens in this step
-	Positions     int64   `json:"positions,omitempty"`           // computed positions, padding included
-	Accuracy      Number  `json:"mean_token_accuracy,omitempty"` // share of trained tokens predicted by argmax
-	Seconds       float64 `json:"seconds,omitempty"`
-	MicroBatch    int     `json:"per_device_train_batch_size,omitempty"`
-	Accumulation  int     `json:"gradient_accumulation_steps,omitempty"`
-	MemoryBytes   uint64  `json:"memory_bytes,omitempty"`      // RSS on CPU, NVML used on NVIDIA
-	MemoryPeak    uint64  `json:"memory_peak_bytes,omitempty"` // highest so far
-	MemoryLimit   uint64  `json:"memory_limit_bytes,omitempty"`
-	CPUPercent    float64 `json:"cpu_percent,omitempty"`
-	GPUPercent    float64 `json:"gpu_percent,omitempty"`
-	PowerWatts    float64 `json:"power_watts,omitempty"`
-	TemperatureC  float64 `json:"temperature_c,omitempty"`
-	RowIDs        []int   `json:"rows_in_step,omitempty"` // data set rows of the step, in order
-	RowLosses     []Number`json:"row_losses,omitempty"`  // mean loss of each of those rows
+	Epoch         float64  `json:"epoch,omitempty"`
+	Loss          Number   `json:"loss,omitempty"`
+	GradNorm      Number   `json:"grad_norm,omitempty"`
+	LearningRate  Number   `json:"learning_rate,omitempty"`
+	TrainedTokens int64    `json:"trained_tokens,omitempty"`      // tokens that carry loss in this step
+	Tokens        int64    `json:"tokens,omitempty"`              // real (not padding) tokens in this step
+	Positions     int64    `json:"positions,omitempty"`           // computed positions, padding included
+	Accuracy      Number   `json:"mean_token_accuracy,omitempty"` // share of trained tokens predicted by argmax
+	Seconds       float64  `json:"seconds,omitempty"`
+	MicroBatch    int      `json:"per_device_train_batch_size,omitempty"`
+	Accumulation  int      `json:"gradient_accumulation_steps,omitempty"`
+	MemoryBytes   uint64   `json:"memory_bytes,omitempty"`      // RSS on CPU, NVML used on NVIDIA
+	MemoryPeak    uint64   `json:"memory_peak_bytes,omitempty"` // highest so far
+	MemoryLimit   uint64   `json:"memory_limit_bytes,omitempty"`
+	CPUPercent    float64  `json:"cpu_percent,omitempty"`
+	GPUPercent    float64  `json:"gpu_percent,omitempty"`
+	PowerWatts    float64  `json:"power_watts,omitempty"`
+	TemperatureC  float64  `json:"temperature_c,omitempty"`
+	RowIDs        []int    `json:"rows_in_step,omitempty"` // data set rows of the step, in order
+	RowLosses     []Number `json:"row_losses,omitempty"`   // mean loss of each of those rows
 
 	// sample: a short generation from a fixed prompt
 	Prompt    string `json:"prompt,omitempty"`
@@ -67,7 +70,61 @@ type Event struct {
 	Changes map[string]string `json:"changes,omitempty"`
 	// Reason of the done event: finished, stopped, failed.
 	Reason string `json:"reason,omitempty"`
+	// Code of a warning event, for programs and for marks on a curve.
+	Code Code `json:"code,omitempty"`
 }
+
+// MarshalJSON writes the event with the fields of its kind first. A step event
+// always has its loss, grad_norm, learning_rate, trained_tokens and seconds,
+// and an eval event its loss, even when they are zero (the first step of a
+// warm-up has a learning rate of 0, and readers must not take it for missing).
+func (e Event) MarshalJSON() ([]byte, error) {
+	type plain Event
+	w := struct {
+		Kind          Kind      `json:"event"`
+		Time          time.Time `json:"time"`
+		Step          int       `json:"step,omitempty"`
+		Epoch         float64   `json:"epoch,omitempty"`
+		Loss          *Number   `json:"loss,omitempty"`
+		GradNorm      *Number   `json:"grad_norm,omitempty"`
+		LearningRate  *Number   `json:"learning_rate,omitempty"`
+		TrainedTokens *int64    `json:"trained_tokens,omitempty"`
+		Seconds       *float64  `json:"seconds,omitempty"`
+		plain
+	}{Kind: e.Kind, Time: e.Time, Step: e.Step, Epoch: e.Epoch, plain: plain(e)}
+	step, eval := e.Kind == KindStep, e.Kind == KindEval
+	if step || eval || e.Loss != 0 {
+		w.Loss = &e.Loss
+	}
+	if step || e.GradNorm != 0 {
+		w.GradNorm = &e.GradNorm
+	}
+	if step || e.LearningRate != 0 {
+		w.LearningRate = &e.LearningRate
+	}
+	if step || eval || e.TrainedTokens != 0 {
+		w.TrainedTokens = &e.TrainedTokens
+	}
+	if step || eval || e.Seconds != 0 {
+		w.Seconds = &e.Seconds
+	}
+	return json.Marshal(w)
+}
+
+// Code names what a warning event warns of.
+type Code string
+
+// The codes of warning events.
+const (
+	CodeNaN         Code = "nan"          // loss or gradient is not finite; rows_in_step tells the rows
+	CodeSpike       Code = "spike"        // the loss jumped; rows_in_step tells the rows
+	CodeNoTrained   Code = "zero_trained" // a step without a trained token
+	CodeDisk        Code = "disk"         // a full disk, or one that will be full
+	CodeMemory      Code = "memory"
+	CodeCheckpoint  Code = "checkpoint" // a checkpoint could not be written or read
+	CodeNotHonoured Code = "not_honoured"
+	CodeData        Code = "data"
+)
 
 // Kind names what an event tells.
 type Kind string
