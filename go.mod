@@ -3,15 +3,23 @@ module sftui
 go 1.26.5
 
 require (
-	charm.land/bubbletea/v2 v2.1.1
 	charm.land/bubbles/v2 v2.2.1
+	charm.land/bubbletea/v2 v2.1.1
 	charm.land/lipgloss/v2 v2.0.6
-	github.com/gomlx/gomlx v0.28.8
-	github.com/gomlx/go-xla v0.4.5
-	github.com/gomlx/compute v0.1.6
-	github.com/gomlx/go-huggingface v0.4.3
-	github.com/daulet/tokenizers v1.27.0
-	github.com/parquet-go/parquet-go v0.32.0
 	github.com/NVIDIA/go-nvml v0.13.4-1
 	github.com/NimbleMarkets/ntcharts/v2 v2.2.0
+	github.com/daulet/tokenizers v1.27.0
+	github.com/gomlx/compute v0.1.6
+	github.com/gomlx/go-huggingface v0.4.3
+	github.com/gomlx/go-xla v0.4.5
+	github.com/gomlx/gomlx v0.28.8
+	github.com/parquet-go/parquet-go v0.32.0
+)
+
+require (
+	github.com/go-logr/logr v1.4.3 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
+	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
+	google.golang.org/protobuf v1.36.11 // indirect
+	k8s.io/klog/v2 v2.140.0 // indirect
 )
