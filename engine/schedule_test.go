@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestScheduleEqualsTransformers compares every schedule with the learning
+// rates that transformers' get_scheduler gave, two steps past the end included.
+func TestScheduleEqualsTransformers(t *testing.T) {
+	data, err := os.ReadFile("testdata/schedules.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			Name         string         `json:"name"`
+			LearningRate float64        `json:"learning_rate"`
+			WarmupSteps  float64        `json:"warmup_steps"`
+			Total        int            `json:"total"`
+			Kwargs       map[string]any `json:"kwargs"`
+			LRs          []float64      `json:"lrs"`
+		} `json:"cases"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, c := range file.Cases {
+		seen[c.Name] = true
+		s, err := NewSchedule(c.Name, c.LearningRate, WarmupSteps(c.WarmupSteps, 0, c.Total), c.Total, c.Kwargs)
+		if err != nil {
+			t.Errorf("%s %v: %v", c.Name, c.Kwargs, err)
+			continue
+		}
+		for i, want := range c.LRs {
+			if got := s.At(float64(i)); math.Abs(got-want) > 1e-15*c.LearningRate*10 {
+				t.Errorf("%s %v warm-up %v of %d: step %d: got %v, want %v", c.Name, c.Kwargs, c.WarmupSteps, c.Total, i, got, want)
+			}
+		}
+	}
+	for _, name := range ScheduleNames() {
+		if !seen[name] {
+			t.Errorf("no case for %s", name)
+		}
+	}
+}
+
+func TestScheduleRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		kwargs map[string]any
+		want   string
+	}{
+		{"greedy", nil, "use one of"},
+		{"cosine_with_min_lr", nil, "needs min_lr or min_lr_rate"},
+		{"cosine_with_min_lr", map[string]any{"min_lr": 1e-6, "min_lr_rate": 0.1}, "only one of"},
+		{"cosine", map[string]any{"cycles": 1.0}, `no option "cycles"`},
+		{"cosine", map[string]any{"num_cycles": "two"}, "must be a number"},
+		{"polynomial", map[string]any{"lr_end": 1.0}, "smaller than learning_rate"},
+		{"warmup_stable_decay", nil, "needs num_decay_steps"},
+		{"warmup_stable_decay", map[string]any{"num_decay_steps": 2.0, "decay_type": "steep"}, "decay_type must be one of"},
+	} {
+		_, err := NewSchedule(c.name, 2e-5, 2, 10, c.kwargs)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %v: got %v, want an error with %q", c.name, c.kwargs, err, c.want)
+		}
+	}
+}
+
+func TestWarmupSteps(t *testing.T) {
+	for _, c := range []struct {
+		steps, ratio float64
+		total, want  int
+	}{
+		{0, 0, 100, 0}, {10, 0, 100, 10}, {0.03, 0, 101, 4}, {0, 0.1, 15, 2}, {5, 0.5, 100, 5}, {2.9, 0, 10, 2},
+	} {
+		if got := WarmupSteps(c.steps, c.ratio, c.total); got != c.want {
+			t.Errorf("WarmupSteps(%v, %v, %d) = %d, want %d", c.steps, c.ratio, c.total, got, c.want)
+		}
+	}
+}
