@@ -1,0 +1,244 @@
+package dataset
+
+import (
+	"fmt"
+
+	"github.com/parquet-go/parquet-go"
+
+	"sftui/dataset/jinja"
+)
+
+// parquetNode is a node of the schema with what is needed to build Go values
+// from a row's column values: the levels that mark nulls and list items.
+type parquetNode struct {
+	name     string
+	kind     nodeKind
+	optional bool
+	def      int            // definition level at which the node itself is present
+	rep      int            // lists: repetition level of a further item
+	leaf     int            // first leaf column below the node
+	leaves   int            // number of leaf columns below the node
+	fields   []*parquetNode // struct: fields; list: the item; map: key and value
+	convert  func(parquet.Value) any
+}
+
+type nodeKind int
+
+const (
+	leafNode nodeKind = iota
+	structNode
+	listNode
+	mapNode
+)
+
+func newParquetNode(f *parquet.File) (*parquetNode, error) {
+	leaf := 0
+	return buildNode(f.Root(), 0, 0, &leaf)
+}
+
+// buildNode reads the schema below c; def and rep are the levels of its parent.
+func buildNode(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error) {
+	n := &parquetNode{name: c.Name(), optional: c.Optional(), leaf: *leaf}
+	if n.optional {
+		def++
+	}
+	n.def = def
+	if c.Repeated() { // a bare repeated field: a list without a group around it
+		return buildRepeated(c, n, def, rep, leaf)
+	}
+	switch {
+	case c.Leaf():
+		n.kind = leafNode
+		convert, err := leafConverter(c)
+		if err != nil {
+			return nil, err
+		}
+		n.convert = convert
+		*leaf++
+	case isListGroup(c):
+		n.kind = listNode
+		item, err := listItem(c, def, rep, leaf)
+		if err != nil {
+			return nil, err
+		}
+		n.rep, n.fields = rep+1, []*parquetNode{item}
+	case isMapGroup(c):
+		n.kind = mapNode
+		n.rep = rep + 1
+		for _, kv := range c.Columns()[0].Columns() {
+			field, err := buildNode(kv, def+1, rep+1, leaf)
+			if err != nil {
+				return nil, err
+			}
+			n.fields = append(n.fields, field)
+		}
+	default:
+		n.kind = structNode
+		for _, child := range c.Columns() {
+			field, err := buildNode(child, def, rep, leaf)
+			if err != nil {
+				return nil, err
+			}
+			n.fields = append(n.fields, field)
+		}
+	}
+	n.leaves = *leaf - n.leaf
+	if n.leaves == 0 {
+		return nil, fmt.Errorf("column %q is a struct without fields, which parquet cannot hold; write the file again", n.name)
+	}
+	return n, nil
+}
+
+func buildRepeated(c *parquet.Column, n *parquetNode, def, rep int, leaf *int) (*parquetNode, error) {
+	n.kind, n.rep, n.optional = listNode, rep+1, false
+	item, err := repeatedItem(c, def+1, rep+1, leaf)
+	if err != nil {
+		return nil, err
+	}
+	n.fields, n.leaves = []*parquetNode{item}, *leaf-n.leaf
+	return n, nil
+}
+
+// repeatedItem is the item of a repeated node that is itself the item.
+func repeatedItem(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error) {
+	item := &parquetNode{name: c.Name(), def: def, leaf: *leaf}
+	if c.Leaf() {
+		convert, err := leafConverter(c)
+		if err != nil {
+			return nil, err
+		}
+		item.convert = convert
+		*leaf++
+	} else {
+		item.kind = structNode
+		for _, child := range c.Columns() {
+			field, err := buildNode(child, def, rep, leaf)
+			if err != nil {
+				return nil, err
+			}
+			item.fields = append(item.fields, field)
+		}
+	}
+	item.leaves = *leaf - item.leaf
+	return item, nil
+}
+
+// isListGroup: a group marked LIST, or one that holds just one repeated field
+// named list, bag or array as older writers made it.
+func isListGroup(c *parquet.Column) bool {
+	kids := c.Columns()
+	if len(kids) != 1 || !kids[0].Repeated() {
+		return false
+	}
+	t := c.Type()
+	return t != nil && t.LogicalType() != nil && t.LogicalType().String() == "LIST" ||
+		kids[0].Name() == "list" || kids[0].Name() == "bag" || kids[0].Name() == "array"
+}
+
+// listItem finds a list's item by the rules of the parquet format: the middle
+// layer is the item itself unless it is a group with exactly one field whose
+// name is not "array" nor ends in _tuple.
+func listItem(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error) {
+	mid := c.Columns()[0]
+	if mid.Leaf() || len(mid.Columns()) != 1 || mid.Name() == "array" || mid.Name() == c.Name()+"_tuple" {
+		return repeatedItem(mid, def+1, rep+1, leaf)
+	}
+	return buildNode(mid.Columns()[0], def+1, rep+1, leaf)
+}
+
+func isMapGroup(c *parquet.Column) bool {
+	kids := c.Columns()
+	if len(kids) != 1 || !kids[0].Repeated() || len(kids[0].Columns()) != 2 {
+		return false
+	}
+	return kids[0].Name() == "key_value" || kids[0].Name() == "map"
+}
+
+// assembler walks a row's values, column by column, while the values are put
+// together.
+type assembler struct {
+	columns [][]parquet.Value
+	size    int64
+}
+
+// assemble builds the row out of its values (grouped by column, as the reader
+// gives them) and says how many bytes of text it holds.
+func (n *parquetNode) assemble(values parquet.Row) (Row, int64) {
+	a := &assembler{columns: make([][]parquet.Value, n.leaves)}
+	values.Range(func(column int, vs []parquet.Value) bool {
+		if column < len(a.columns) {
+			a.columns[column] = vs
+		}
+		return true
+	})
+	row := jinja.NewDict(len(n.fields))
+	for _, f := range n.fields {
+		row.Set(f.name, a.build(f))
+	}
+	return row, a.size
+}
+
+// peek is the definition level at n's first leaf, -1 when its values have run out.
+func (a *assembler) peek(n *parquetNode) int {
+	vs := a.columns[n.leaf]
+	if len(vs) == 0 {
+		return -1
+	}
+	return vs[0].DefinitionLevel()
+}
+
+// skip consumes the one entry that a null or empty list has in every leaf below n.
+func (a *assembler) skip(n *parquetNode) {
+	for k := n.leaf; k < n.leaf+n.leaves; k++ {
+		if len(a.columns[k]) > 0 {
+			a.columns[k] = a.columns[k][1:]
+		}
+	}
+}
+
+func (a *assembler) build(n *parquetNode) any {
+	if a.peek(n) < n.def {
+		a.skip(n)
+		return nil
+	}
+	switch n.kind {
+	case structNode:
+		d := jinja.NewDict(len(n.fields))
+		for _, f := range n.fields {
+			d.Set(f.name, a.build(f))
+		}
+		return d
+	case listNode:
+		items := []any{}
+		a.each(n, func() { items = append(items, a.build(n.fields[0])) })
+		return items
+	case mapNode: // as Arrow gives a map: a list of (key, value) pairs
+		items := []any{}
+		a.each(n, func() { items = append(items, []any{a.build(n.fields[0]), a.build(n.fields[1])}) })
+		return items
+	}
+	v := a.columns[n.leaf][0]
+	a.columns[n.leaf] = a.columns[n.leaf][1:]
+	out := n.convert(v)
+	if s, ok := out.(string); ok {
+		a.size += int64(len(s))
+	} else {
+		a.size += 8
+	}
+	return out
+}
+
+// each calls build for every item of the list at n.
+func (a *assembler) each(n *parquetNode, build func()) {
+	if a.peek(n) == n.def { // present but empty
+		a.skip(n)
+		return
+	}
+	for {
+		build()
+		vs := a.columns[n.leaf]
+		if len(vs) == 0 || vs[0].RepetitionLevel() != n.rep {
+			return
+		}
+	}
+}

@@ -1,0 +1,333 @@
+package dataset
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/daulet/tokenizers"
+)
+
+// Tokenizer gives the ids that a model's tokenizer.json defines. It is safe
+// for concurrent use.
+type Tokenizer struct {
+	dir         string
+	fingerprint string
+	template    string
+	templates   map[string]string // named templates of tokenizer_config.json, by name
+	specials    map[string]string // role (bos_token …) -> token text
+	added       []addedToken
+	special     map[int32]bool
+	addedID     map[string]int32
+	addedPiece  map[int32]string
+	file        tokenizerFile
+
+	mu      sync.RWMutex // guards backend against Close
+	backend *tokenizers.Tokenizer
+
+	vocabOnce sync.Once
+	vocab     map[string]int32
+	pieces    []string
+
+	nul nulStandIn
+}
+
+// OpenTokenizer reads the tokenizer of a Hugging Face model folder:
+// tokenizer.json (needed), tokenizer_config.json, special_tokens_map.json and
+// chat_template.jinja (each used when there).
+func OpenTokenizer(dir string) (*Tokenizer, error) {
+	path := filepath.Join(dir, "tokenizer.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, missingTokenizer(dir, err)
+	}
+	t := &Tokenizer{dir: dir, special: map[int32]bool{}, addedID: map[string]int32{}, addedPiece: map[int32]string{}}
+	if err := json.Unmarshal(data, &t.file); err != nil {
+		return nil, fmt.Errorf("%s is not a tokenizer file: %w; download it again", path, err)
+	}
+	if len(t.file.Model) == 0 {
+		return nil, fmt.Errorf("%s has no \"model\" entry, so it is not a tokenizer file; download it again", path)
+	}
+	config, err := readTokenizerConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	t.specials = config.specials
+	t.template, t.templates = config.template, config.templates
+	t.added = t.file.AddedTokens
+	effective, err := t.effectiveFile(data, config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, a := range t.added {
+		t.addedID[a.Content], t.addedPiece[a.ID] = a.ID, a.Content
+		if a.Special {
+			t.special[a.ID] = true
+		}
+	}
+	t.backend, err = tokenizers.FromBytes(effective)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be loaded: %w", path, err)
+	}
+	t.fingerprint = t.hash(effective)
+	t.nul = findStandIn(t)
+	return t, nil
+}
+
+func missingTokenizer(dir string, err error) error {
+	if st, statErr := os.Stat(dir); statErr != nil || !st.IsDir() {
+		return fmt.Errorf("%s is not a model folder; give the folder that holds config.json and tokenizer.json", dir)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s: the tokenizer cannot be read: %w", dir, err)
+	}
+	for _, other := range []string{"tokenizer.model", "vocab.json", "vocab.txt", "tiktoken.model"} {
+		if _, err := os.Stat(filepath.Join(dir, other)); err == nil {
+			return fmt.Errorf("%s has %s but no tokenizer.json; save it once with transformers' save_pretrained to get one", dir, other)
+		}
+	}
+	return fmt.Errorf("%s has no tokenizer.json; download the model's tokenizer files into that folder", dir)
+}
+
+func (t *Tokenizer) hash(effective []byte) string {
+	h := sha256.New()
+	h.Write(effective)
+	for _, role := range tokenRoles {
+		fmt.Fprintf(h, "%s=%q\n", role, t.specials[role])
+	}
+	fmt.Fprintf(h, "template=%q\n", t.template)
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Encode returns the ids of text without the post-processor's special tokens
+// (add_special_tokens=False). Special tokens spelled in text become their ids,
+// as in transformers.
+func (t *Tokenizer) Encode(text string) ([]int32, error) { return t.encode(text, false) }
+
+// EncodeSpecial returns the ids of text with what the post-processor adds
+// (add_special_tokens=True).
+func (t *Tokenizer) EncodeSpecial(text string) ([]int32, error) { return t.encode(text, true) }
+
+func (t *Tokenizer) encode(text string, special bool) ([]int32, error) {
+	enc, err := t.run(text, special)
+	if err != nil {
+		return nil, err
+	}
+	return enc.ids, nil
+}
+
+// EncodeOffsets is Encode or EncodeSpecial with, for each id, the half-open
+// range of code points of text that it stands for; [0,0] for tokens that the
+// post-processor added.
+func (t *Tokenizer) EncodeOffsets(text string, special bool) (ids []int32, offsets [][2]int, err error) {
+	enc, err := t.run(text, special, tokenizers.WithReturnOffsets())
+	if err != nil {
+		return nil, nil, err
+	}
+	return enc.ids, codePointOffsets(text, enc.offsets), nil
+}
+
+type encoding struct {
+	ids     []int32
+	offsets []tokenizers.Offset // bytes
+}
+
+func (t *Tokenizer) run(text string, special bool, opts ...tokenizers.EncodeOption) (encoding, error) {
+	if !utf8.ValidString(text) {
+		return encoding{}, fmt.Errorf("the text is not valid UTF-8 at byte %d; re-encode the data as UTF-8", firstInvalid(text))
+	}
+	text, restore, err := t.nul.hide(text)
+	if err != nil {
+		return encoding{}, err
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.backend == nil {
+		return encoding{}, fmt.Errorf("%s: the tokenizer is closed", t.dir)
+	}
+	out, err := t.backend.EncodeWithOptionsErr(text, special, opts...)
+	if err != nil {
+		return encoding{}, fmt.Errorf("%s: the tokenizer cannot encode the text: %w", t.dir, err)
+	}
+	ids := make([]int32, len(out.IDs))
+	for i, id := range out.IDs {
+		ids[i] = int32(id)
+	}
+	if restore {
+		t.nul.restore(ids)
+	}
+	return encoding{ids: ids, offsets: out.Offsets}, nil
+}
+
+func firstInvalid(s string) int {
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(s)
+}
+
+// codePointOffsets turns byte offsets, which the backend gives, into code
+// point offsets, which Python gives. A boundary inside a character (a token
+// that is part of one) is widened to the whole character, as Python does.
+func codePointOffsets(text string, bytes []tokenizers.Offset) [][2]int {
+	out := make([][2]int, len(bytes))
+	ascii := true
+	for i := 0; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			ascii = false
+			break
+		}
+	}
+	if ascii {
+		for i, o := range bytes {
+			out[i] = [2]int{int(o[0]), int(o[1])}
+		}
+		return out
+	}
+	// index[b] is the number of characters that begin before byte b.
+	index := make([]int32, len(text)+1)
+	n := int32(0)
+	for b := 0; b < len(text); b++ {
+		index[b] = n
+		if utf8.RuneStart(text[b]) {
+			n++
+		}
+	}
+	index[len(text)] = n
+	for i, o := range bytes {
+		start, end := min(int(o[0]), len(text)), min(int(o[1]), len(text))
+		first := int(index[start])
+		if start < len(text) && !utf8.RuneStart(text[start]) {
+			first--
+		}
+		out[i] = [2]int{first, int(index[end])}
+	}
+	return out
+}
+
+// Decode returns the text of ids, special tokens included; "" for no ids and
+// U+FFFD where the ids do not make up whole characters.
+func (t *Tokenizer) Decode(ids []int32) string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.backend == nil || len(ids) == 0 {
+		return ""
+	}
+	size := int32(t.backend.VocabSize())
+	u := make([]uint32, 0, len(ids))
+	for _, id := range ids {
+		if id >= 0 && (id < size || t.special[id]) {
+			u = append(u, uint32(id))
+		}
+	}
+	s, err := t.backend.DecodeErr(u, false)
+	if err == nil {
+		return s
+	}
+	// The binding cannot return a text with U+0000: decode around it.
+	return t.nul.decode(t.backend, u)
+}
+
+// VocabSize is the number of tokens, added ones included.
+func (t *Tokenizer) VocabSize() int {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.backend == nil {
+		return 0
+	}
+	return int(t.backend.VocabSize())
+}
+
+// IsSpecial reports whether id is an added token marked special.
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.special[id] }
+
+// Piece is the token of id as the vocabulary spells it (byte-level
+// vocabularies write a space as Ġ); "" for an unknown id.
+func (t *Tokenizer) Piece(id int32) string {
+	if piece, ok := t.addedPiece[id]; ok {
+		return piece
+	}
+	t.loadVocab()
+	if id < 0 || int(id) >= len(t.pieces) {
+		return ""
+	}
+	return t.pieces[id]
+}
+
+// TokenID is the id of a token as the vocabulary spells it.
+func (t *Tokenizer) TokenID(token string) (int32, bool) {
+	if id, ok := t.addedID[token]; ok {
+		return id, true
+	}
+	t.loadVocab()
+	id, ok := t.vocab[token]
+	return id, ok
+}
+
+// EOS is the end-of-sequence token and its id; "" and -1 when there is none.
+func (t *Tokenizer) EOS() (string, int32) { return t.role("eos_token") }
+
+// PAD is the padding token and its id; "" and -1 when there is none.
+func (t *Tokenizer) PAD() (string, int32) { return t.role("pad_token") }
+
+// BOS is the begin-of-sequence token and its id; "" and -1 when there is none.
+func (t *Tokenizer) BOS() (string, int32) { return t.role("bos_token") }
+
+func (t *Tokenizer) role(role string) (string, int32) {
+	token, ok := t.specials[role]
+	if !ok {
+		return "", -1
+	}
+	if id, ok := t.TokenID(token); ok {
+		return token, id
+	}
+	return token, -1
+}
+
+// ChatTemplate is the source of the model's chat template (the one named
+// "default" where there are several), "" when the model has none.
+func (t *Tokenizer) ChatTemplate() string { return t.template }
+
+// NamedChatTemplates are the templates that tokenizer_config.json lists by
+// name ("default", "tool_use", "rag" …); nil when it has one template or none.
+func (t *Tokenizer) NamedChatTemplates() map[string]string { return t.templates }
+
+// SpecialTokens are the tokens with a role, by role: bos_token, eos_token,
+// unk_token, sep_token, pad_token, cls_token, mask_token.
+func (t *Tokenizer) SpecialTokens() map[string]string {
+	out := make(map[string]string, len(t.specials))
+	for k, v := range t.specials {
+		out[k] = v
+	}
+	return out
+}
+
+// Fingerprint identifies everything that the ids depend on: the tokenizer, its
+// special tokens and its chat template.
+func (t *Tokenizer) Fingerprint() string { return t.fingerprint }
+
+// Close frees the native tokenizer. Later calls fail or return nothing.
+func (t *Tokenizer) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.backend == nil {
+		return nil
+	}
+	err := t.backend.Close()
+	t.backend = nil
+	return err
+}
+
+// Name is the folder that the tokenizer came from.
+func (t *Tokenizer) Name() string { return strings.TrimSuffix(t.dir, "/") }
