@@ -22,9 +22,10 @@ type Recipe struct {
 	OpenR1Config
 	WorkbenchConfig
 
-	origins map[string]Origin // key → where its value came from; absent means the default
-	notes   []Note
-	source  string // file the recipe was read from, "" when none
+	origins  map[string]Origin // key → where its value came from; absent means the default
+	notes    []Note
+	source   string // file the recipe was read from, "" when none
+	original []byte // that file's bytes, nil when none
 }
 
 // Object is an option that is a mapping of its own (lr_scheduler_kwargs, for

@@ -1,0 +1,254 @@
+package recipes
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// scalarKind shortens a comparison that several files make.
+const scalarKind = yaml.ScalarNode
+
+// WriteBack writes the recipe's values into the user's own YAML: only lines whose
+// value differs change; comments, order, blank lines and spelling of everything
+// else stay. Options without a line of their own are added behind their group's
+// last line, or at the end. Values taken from the model are not written.
+func (r *Recipe) WriteBack(original []byte) ([]byte, error) {
+	was, err := Parse(r.nameOr("recipe"), original)
+	if err != nil {
+		return nil, fmt.Errorf("the recipe cannot be written back into a file that cannot be read: %w", err)
+	}
+	root, perr := parseYAML("", original)
+	if perr != nil {
+		return nil, perr
+	}
+	w := newLineEditor(original, root)
+	for _, c := range Diff(was, r) {
+		o := optionTable().byKey[c.Key]
+		if err := w.write(r, o); err != nil {
+			return nil, err
+		}
+	}
+	out := w.bytes()
+	if err := r.verify(out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (r *Recipe) nameOr(name string) string {
+	if r.source != "" {
+		return r.source
+	}
+	return name
+}
+
+// verify reads the result again: aliases and merges can make a line mean more than it says.
+func (r *Recipe) verify(out []byte) error {
+	now, err := Parse(r.nameOr("recipe"), out)
+	if err != nil {
+		return fmt.Errorf("the recipe could not be written back: %w", err)
+	}
+	for _, c := range Diff(now, r) {
+		if r.origins[c.Key].Kind == OriginModel {
+			continue
+		}
+		return fmt.Errorf("%s could not be written back as %s, because its line is shared through an anchor or a merge key; write it out", c.Key, c.B)
+	}
+	return nil
+}
+
+// span is where an entry stands: lines from ≤ i < to.
+type span struct {
+	from, to int
+	key      *yaml.Node
+	value    *yaml.Node
+}
+
+// lineEditor changes single entries of a YAML text.
+type lineEditor struct {
+	lines   []string // without line ends
+	newline string
+	final   bool // the text ends with a line end
+	spans   map[string]*span
+	order   []string
+	flow    bool // the whole recipe is one {…}
+	added   map[int][]string
+}
+
+// newLineEditor finds the lines of each top-level entry.
+func newLineEditor(text []byte, root *yaml.Node) *lineEditor {
+	w := &lineEditor{newline: "\n", spans: map[string]*span{}, added: map[int][]string{}}
+	s := string(text)
+	if strings.Contains(s, "\r\n") {
+		w.newline = "\r\n"
+		s = strings.ReplaceAll(s, "\r\n", "\n")
+	}
+	w.final = s == "" || strings.HasSuffix(s, "\n")
+	if s != "" {
+		w.lines = strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+	}
+	if root == nil {
+		return w
+	}
+	w.flow = root.Style&yaml.FlowStyle != 0
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		next := len(w.lines)
+		if i+2 < len(root.Content) {
+			next = root.Content[i+2].Line - 1
+		}
+		k := root.Content[i]
+		sp := &span{from: k.Line - 1, to: w.trimEnd(k.Line-1, next, k.Column-1), key: k, value: root.Content[i+1]}
+		w.spans[k.Value] = sp
+		w.order = append(w.order, k.Value)
+	}
+	return w
+}
+
+// trimEnd moves the end of an entry in front of blank lines, comments and
+// document marks that belong to what follows.
+func (w *lineEditor) trimEnd(from, to, indent int) int {
+	for to > from+1 {
+		l := w.lines[to-1]
+		t := strings.TrimLeft(l, " ")
+		outer := len(l)-len(t) <= indent
+		if t == "" || outer && (strings.HasPrefix(t, "#") || t == "..." || t == "---") {
+			to--
+			continue
+		}
+		break
+	}
+	return to
+}
+
+// write changes, adds or removes the lines of one option.
+func (w *lineEditor) write(r *Recipe, o *option) error {
+	if w.flow {
+		return fmt.Errorf("the recipe is written as one {…}; write one key a line so that %s can be changed in it", o.key)
+	}
+	sp := w.find(o.key)
+	reset := !r.IsSet(o.key)
+	switch {
+	case sp == nil && r.origins[o.key].Kind == OriginModel:
+		return nil
+	case sp == nil:
+		w.add(o, strings.TrimSuffix(r.entry(o), "\n"))
+	case reset:
+		w.remove(sp)
+	default:
+		w.replace(sp, r, o)
+	}
+	return nil
+}
+
+// find returns the entry of the option under its own or an old name.
+func (w *lineEditor) find(key string) *span {
+	if sp, ok := w.spans[key]; ok {
+		return sp
+	}
+	for _, old := range OldNames() {
+		if sp, ok := w.spans[old.Name]; ok && old.Replacement == key {
+			return sp
+		}
+	}
+	return nil
+}
+
+// removed stands in place of a line that is dropped when the text is put together.
+const removed = "\x00"
+
+func (w *lineEditor) remove(sp *span) {
+	for i := sp.from; i < sp.to; i++ {
+		w.lines[i] = removed
+	}
+}
+
+// replace writes a new value; a comment behind the key's line stays.
+func (w *lineEditor) replace(sp *span, r *Recipe, o *option) {
+	head := w.lines[sp.from]
+	lead := head[:len(head)-len(strings.TrimLeft(head, " "))]
+	comment := trailingComment(head, sp)
+	n := o.node(o.field(r))
+	multi := n.Kind != yaml.ScalarNode && len(n.Content) > 0 || n.Style == yaml.LiteralStyle
+	anchor := ""
+	if sp.value.Anchor != "" && !multi {
+		anchor = "&" + sp.value.Anchor + " "
+	}
+	var text string
+	if multi && n.Kind != yaml.ScalarNode && sp.value.Style&yaml.FlowStyle != 0 {
+		text, multi = o.key+": "+o.inline(o.field(r)), false
+	} else if multi {
+		text = strings.TrimSuffix(r.entry(o), "\n")
+	} else {
+		text = o.key + ": " + anchor + o.inline(o.field(r))
+	}
+	lines := strings.Split(text, "\n")
+	if comment != "" {
+		lines[0] += comment
+	}
+	for i := range lines {
+		if lines[i] != "" {
+			lines[i] = lead + lines[i]
+		}
+	}
+	w.remove(sp)
+	w.lines[sp.from] = strings.Join(lines, "\n")
+}
+
+// trailingComment returns the comment at the end of the entry's first line with the blanks before it.
+func trailingComment(head string, sp *span) string {
+	c := sp.value.LineComment
+	if c == "" {
+		c = sp.key.LineComment
+	}
+	if c == "" || strings.Contains(c, "\n") {
+		return ""
+	}
+	i := strings.LastIndex(head, c)
+	if i < 0 {
+		return ""
+	}
+	j := len(strings.TrimRight(head[:i], " \t"))
+	return head[j:]
+}
+
+// add puts a new entry behind the last entry of the option's group, or at the end.
+func (w *lineEditor) add(o *option, text string) {
+	after := -1
+	for _, key := range w.order {
+		if other, ok := optionTable().byKey[key]; ok && other.group == o.group {
+			after = w.spans[key].to - 1
+		}
+	}
+	if after < 0 {
+		for _, key := range w.order {
+			after = max(after, w.spans[key].to-1)
+		}
+	}
+	if after < 0 {
+		after = len(w.lines) - 1
+	}
+	w.added[after] = append(w.added[after], text)
+}
+
+// bytes puts the text together.
+func (w *lineEditor) bytes() []byte {
+	var out []string
+	out = append(out, w.added[-1]...)
+	for i, l := range w.lines {
+		if l != removed {
+			out = append(out, l)
+		}
+		out = append(out, w.added[i]...)
+	}
+	s := strings.Join(out, "\n")
+	if w.final && len(out) > 0 {
+		s += "\n"
+	}
+	if w.newline != "\n" {
+		s = strings.ReplaceAll(s, "\n", w.newline)
+	}
+	return bytes.Clone([]byte(s))
+}
