@@ -6,67 +6,205 @@
 package compute
 
 import (
-	"context"
-	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/gomlx/compute/dtypes"
 
 	"sftui/engine/device"
+	"sftui/engine/model"
 )
 
 // Session is one model on one device. Its methods are not safe for concurrent
-// use, except Prepare, Compiled and Stats.
-type Session struct{}
+// use, except Prepare, Compiled, ShapeOf and Stats.
+type Session struct {
+	dev      *device.Device
+	cfg      Config
+	model    *model.Model
+	dtype    dtypes.DType
+	embed    *weight
+	norm     *weight
+	head     *weight // the embedding, when tied
+	layers   []*layer
+	all      []*weight // in the checkpoint's order
+	groups   [][]*weight
+	programs programs
 
-var errNotYet = errors.New("the engine is being written")
+	steps  int    // optimizer steps done
+	passes uint64 // training micro-batches run, for dropout and noise
+
+	mu     sync.Mutex
+	shapes []Shape // compiled for training
+}
+
+// layer is one block's weights.
+type layer struct {
+	kind     int
+	base     []*weight // in the order of model.Block
+	adapters []*adapter
+	trained  []*weight // whose gradients the backward pass yields, in its order
+}
 
 // Open loads the model folder of c onto the device.
-func Open(dev *device.Device, c Config) (*Session, error) { return nil, errNotYet }
+func Open(dev *device.Device, c Config) (*Session, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	m, err := model.Open(c.ModelDir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32}
+	if c.DType == bfloat16 {
+		s.dtype = dtypes.BFloat16
+	}
+	for _, kind := range m.LayerKind {
+		s.layers = append(s.layers, &layer{kind: kind})
+	}
+	if err := s.load(); err == nil {
+		err = s.addAdapters()
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.group()
+	// The float32 copies that went to the device are garbage by now; give them back before training begins.
+	debug.FreeOSMemory()
+	return s, nil
+}
+
+// add files a loaded weight where it belongs.
+func (s *Session) add(w *weight) {
+	s.all = append(s.all, w)
+	switch w.name {
+	case model.EmbedName:
+		s.embed = w
+		if s.model.Tied {
+			s.head = w
+		}
+		return
+	case model.NormName:
+		s.norm = w
+		return
+	case model.HeadName:
+		s.head = w
+		return
+	}
+	for i, l := range s.layers {
+		if len(l.base) < len(s.model.Block) {
+			l.base = append(s.layers[i].base, w)
+			if w.trainable {
+				l.trained = append(l.trained, w)
+			}
+			return
+		}
+	}
+}
+
+// group sets what one optimizer call updates: a layer each, and the outer weights each for itself.
+func (s *Session) group() {
+	for _, w := range []*weight{s.embed, s.norm, s.head} {
+		if w.trainable && !(w == s.head && s.model.Tied) {
+			s.groups = append(s.groups, []*weight{w})
+		}
+	}
+	for _, l := range s.layers {
+		if len(l.trained) > 0 {
+			s.groups = append(s.groups, l.trained)
+		}
+	}
+}
 
 // Info describes the model.
-func (s *Session) Info() Info { return Info{} }
+func (s *Session) Info() Info {
+	info := Info{
+		Architecture: s.model.Architecture,
+		Layers:       len(s.layers),
+		Hidden:       s.model.Config.HiddenSize,
+		Vocabulary:   s.model.Config.VocabSize,
+		MaxPositions: s.model.Config.MaxPositionEmbeddings,
+		Tied:         s.model.Tied,
+		Device:       s.dev.Name,
+		DType:        s.cfg.DType,
+	}
+	for _, w := range s.weights() {
+		info.Parameters += int64(w.elements())
+		if w.trainable {
+			info.Trainable += int64(w.elements())
+		}
+	}
+	return info
+}
 
-// Micro runs one micro-batch forward and backward and adds the gradients of its summed loss to the accumulators.
-func (s *Session) Micro(b Batch) (Micro, error) { return Micro{}, errNotYet }
+// weights lists every tensor, adapters after the layer they belong to.
+func (s *Session) weights() []*weight {
+	all := append([]*weight(nil), s.all...)
+	for _, l := range s.layers {
+		for _, a := range l.adapters {
+			all = append(all, a.a, a.b)
+		}
+	}
+	return all
+}
 
-// Step divides the accumulated gradients by the number of trained tokens, clips them by their global norm
-// (maxGradNorm <= 0: not at all), updates the weights and zeroes the accumulators.
-func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
-	return Step{}, errNotYet
+// trained lists the tensors that the optimizer updates.
+func (s *Session) trained() []*weight {
+	var out []*weight
+	for _, g := range s.groups {
+		out = append(out, g...)
+	}
+	return out
 }
 
 // Discard zeroes the accumulated gradients without a step.
-func (s *Session) Discard() {}
-
-// Eval runs one micro-batch forward only.
-func (s *Session) Eval(b Batch) (Micro, error) { return Micro{}, errNotYet }
-
-// Logits returns the logits of every position of one sequence.
-func (s *Session) Logits(ids []int32) ([][]float32, error) { return nil, errNotYet }
-
-// Generate continues prompt, calling emit with every new id.
-func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOptions, emit func(id int32)) error {
-	return errNotYet
+func (s *Session) Discard() {
+	for _, w := range s.weights() {
+		free(w.grad)
+		w.grad = nil
+	}
 }
 
-// ShapeOf returns the shape that a batch runs in.
-func (s *Session) ShapeOf(b Batch) Shape { return Shape{} }
+// Close frees device memory. The device stays open.
+func (s *Session) Close() {
+	for _, w := range s.weights() {
+		free(w.value, w.grad, w.m, w.v)
+		w.value, w.grad, w.m, w.v = nil, nil, nil, nil
+	}
+	s.programs.finalize()
+}
 
-// Prepare compiles a shape ahead of its first use; safe from another goroutine.
-func (s *Session) Prepare(shape Shape) error { return errNotYet }
+// Names of compute types.
+const (
+	float32Name = "float32"
+	bfloat16    = "bfloat16"
+)
 
-// Compiled says whether a shape's executables are ready.
-func (s *Session) Compiled(shape Shape) bool { return false }
+// check fills in defaults and refuses what no session can do.
+func (c *Config) check() error {
+	switch c.DType {
+	case "":
+		c.DType = float32Name
+	case float32Name, bfloat16:
+	default:
+		return fmt.Errorf("dtype %q is not supported: matrix products are computed in float32 or bfloat16", c.DType)
+	}
+	switch c.Attention {
+	case "", "sdpa", "eager", flashAttention:
+	default:
+		return fmt.Errorf("attn_implementation %q is not supported: sdpa, eager and flash_attention_2 are", c.Attention)
+	}
+	if c.LabelSmoothing < 0 || c.LabelSmoothing >= 1 {
+		return fmt.Errorf("label_smoothing_factor is %g; it must be at least 0 and below 1", c.LabelSmoothing)
+	}
+	if c.NEFTuneAlpha < 0 {
+		return fmt.Errorf("neftune_noise_alpha is %g; it must not be negative", c.NEFTuneAlpha)
+	}
+	if err := c.Optimizer.check(); err != nil {
+		return err
+	}
+	return c.LoRA.check()
+}
 
-// Stats returns counters and memory.
-func (s *Session) Stats() Stats { return Stats{} }
-
-// SaveState writes weights, moments and step count to dir, exactly.
-func (s *Session) SaveState(dir string) error { return errNotYet }
-
-// LoadState restores what SaveState wrote.
-func (s *Session) LoadState(dir string) error { return errNotYet }
-
-// Export writes a folder that transformers (or PEFT) loads.
-func (s *Session) Export(dir string, o ExportOptions) error { return errNotYet }
-
-// Close frees device memory.
-func (s *Session) Close() {}
+const flashAttention = "flash_attention_2"

@@ -5,48 +5,175 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/gobackend"
+	"github.com/gomlx/go-xla/compute/xla"
 )
 
-// Kinds of device that Open takes beside "auto".
+// Kinds of device that Open takes.
 const (
-	Auto = "auto"
+	Auto = "auto" // CUDA where an NVIDIA driver is, else CPU, else Go
 	CPU  = "cpu"  // XLA's CPU plugin
 	CUDA = "cuda" // XLA's CUDA plugin
 	Go   = "go"   // pure Go, no plugin: for tiny models only
 )
 
-// Device is an open backend.
+// slowWarning is what a user of the pure Go backend should know before starting anything long.
+const slowWarning = "the pure Go backend computes about 5 to 20 times slower than XLA; it is meant for tiny models"
+
+// Device is an open backend. Memory may be called from any goroutine.
 type Device struct {
 	Backend compute.Backend
 	Kind    string // CPU, CUDA or Go
 	Name    string // what to show: "CPU (2 cores)", "NVIDIA H200"
-	Warning string // not empty when the choice is much slower than it could be, and why
+	Warning string // set when the device is much slower than it could be: how much, and why
+
+	mu    sync.Mutex
+	usage usage
+	gpu   *gpu
 }
 
-// Reading is one look at the device's memory and load.
-type Reading struct {
-	Used        uint64  // bytes: RSS of this process on CPU, device memory in use on NVIDIA
-	Peak        uint64  // highest Used seen by this process
-	Limit       uint64  // bytes: RAM (or the container's limit), or the GPU's memory
-	RSS         uint64  // bytes of this process in RAM, whatever the device
-	CPUPercent  float64 // of one core, since the last reading
-	GPUPercent  float64
-	PowerWatts  float64
-	Temperature float64 // °C
+// PluginFinder returns the PJRT plugin of a kind (CPU or CUDA): its .so, or the folder that holds it.
+type PluginFinder func(ctx context.Context, kind string) (string, error)
+
+// Open opens a device of the given kind. An empty kind means Auto. With Auto a missing plugin is no error: the
+// next kind is tried, down to pure Go, and Device.Warning says what was lost. A nil find looks only into
+// PJRT_PLUGIN_LIBRARY_PATH.
+func Open(ctx context.Context, kind string, find PluginFinder) (*Device, error) {
+	if find == nil {
+		find = findInEnvironment
+	}
+	switch kind {
+	case CPU, CUDA:
+		return openXLA(ctx, kind, find)
+	case Go:
+		return openGo(slowWarning)
+	case Auto, "":
+		return openAuto(ctx, find)
+	}
+	return nil, fmt.Errorf("no device %q: choose auto, cpu, cuda or go", kind)
 }
 
-var errNotYet = errors.New("the device layer is being written")
-
-// Open opens a device. kind is "auto", "cpu", "cuda" or "go"; pluginDir finds (or fetches) the plugin of a
-// kind and returns its folder or the .so itself.
-func Open(ctx context.Context, kind string, pluginDir func(ctx context.Context, kind string) (string, error)) (*Device, error) {
-	return nil, errNotYet
+func openAuto(ctx context.Context, find PluginFinder) (*Device, error) {
+	var lost []string
+	kinds := []string{CPU}
+	if nvidiaPresent() {
+		kinds = []string{CUDA, CPU}
+	}
+	for _, kind := range kinds {
+		d, err := openXLA(ctx, kind, find)
+		if err == nil {
+			d.Warning = strings.Join(lost, "; ")
+			return d, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		lost = append(lost, fmt.Sprintf("%s could not be used: %v", kind, err))
+	}
+	return openGo(strings.Join(append(lost, slowWarning), "; "))
 }
 
-// Memory reads memory and load.
-func (d *Device) Memory() Reading { return Reading{} }
+func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, err error) {
+	path, err := find(ctx, kind)
+	if err != nil {
+		return nil, fmt.Errorf("find XLA's %s plugin: %w", kind, err)
+	}
+	so, err := pluginFile(path, kind)
+	if err != nil {
+		return nil, err
+	}
+	// The plugin is foreign code; a panic while it loads must not take the workbench down.
+	defer func() {
+		if r := recover(); r != nil {
+			d, err = nil, fmt.Errorf("load %s: %v", so, r)
+		}
+	}()
+	config := so
+	if kind == CUDA {
+		config += ",preallocate=false"
+	}
+	backend, err := xla.NewWithOptions(config, nil)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", so, err)
+	}
+	d = &Device{Backend: backend, Kind: kind, Name: cpuName()}
+	if kind == CUDA {
+		d.gpu = openGPU()
+		d.Name = d.gpu.name("NVIDIA GPU")
+	}
+	return d, nil
+}
 
-// Close frees the backend.
-func (d *Device) Close() {}
+func openGo(warning string) (*Device, error) {
+	backend, err := gobackend.New("")
+	if err != nil {
+		return nil, fmt.Errorf("open the pure Go backend: %w", err)
+	}
+	return &Device{Backend: backend, Kind: Go, Name: cpuName() + ", pure Go", Warning: warning}, nil
+}
+
+// pluginFile finds the .so of a kind in path, which may be the file itself.
+func pluginFile(path, kind string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("XLA's %s plugin: %w", kind, err)
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("XLA's %s plugin: %w", kind, err)
+	}
+	if !info.IsDir() {
+		return path, nil
+	}
+	for _, pattern := range []string{"*" + kind + "*.so", "lib/*" + kind + "*.so"} {
+		if found, _ := filepath.Glob(filepath.Join(path, pattern)); len(found) > 0 {
+			return found[0], nil
+		}
+	}
+	return "", fmt.Errorf("no %s plugin (*%s*.so) in %s", kind, kind, path)
+}
+
+// findInEnvironment looks for a plugin where go-xla itself would.
+func findInEnvironment(_ context.Context, kind string) (string, error) {
+	folders := filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH"))
+	for _, folder := range folders {
+		if so, err := pluginFile(folder, kind); err == nil {
+			return so, nil
+		}
+	}
+	if len(folders) == 0 {
+		return "", errors.New("PJRT_PLUGIN_LIBRARY_PATH is not set")
+	}
+	return "", fmt.Errorf("no *%s*.so in PJRT_PLUGIN_LIBRARY_PATH", kind)
+}
+
+func nvidiaPresent() bool {
+	_, err := os.Stat("/proc/driver/nvidia/version")
+	return err == nil
+}
+
+func cpuName() string {
+	cores := runtime.GOMAXPROCS(0)
+	if cores == 1 {
+		return "CPU (1 core)"
+	}
+	return fmt.Sprintf("CPU (%d cores)", cores)
+}
+
+// Close frees the backend. Buffers on it must be freed before.
+func (d *Device) Close() {
+	if d == nil || d.Backend == nil {
+		return
+	}
+	d.Backend.Finalize()
+	d.gpu.close()
+	d.Backend, d.gpu = nil, nil
+}

@@ -1,0 +1,234 @@
+package compute
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// ignored is the label of a position that carries no loss.
+const ignored = -100
+
+// layout is a micro-batch laid out without padding: its sequences in as few rows of a bucket length as they need.
+type layout struct {
+	shape     Shape
+	ids       []int32 // [positions]
+	positions []int32 // [positions], within the sequence
+	segments  []int32 // [positions], 1… within a row, 0 for filling
+	targets   []target
+	sequences []int64 // trained tokens of every sequence
+	tokens    int64
+	longest   int // positions in the batch's longest row, padding included
+}
+
+// target is one trained token.
+type target struct {
+	at       int32 // the position whose logits predict it
+	id       int32
+	sequence int32
+}
+
+// sequence is a run of real tokens of one row of the batch.
+type sequence struct {
+	row, start, length int
+}
+
+// layOut lays a batch out. The result is a pure function of the batch, so that a resumed run computes bit by bit
+// what the interrupted one would have.
+func layOut(b Batch, maxLength int) (*layout, error) {
+	if err := checkBatch(b); err != nil {
+		return nil, err
+	}
+	sequences := findSequences(b)
+	if len(sequences) == 0 {
+		return nil, fmt.Errorf("the micro-batch has no tokens")
+	}
+	lengths := make([]int, len(sequences))
+	for i, s := range sequences {
+		lengths[i] = s.length
+	}
+	shape := chooseShape(lengths, maxLength)
+	places := place(lengths, shape.Length)
+	l := &layout{shape: shape, sequences: make([]int64, len(sequences))}
+	n := shape.Positions()
+	l.ids, l.positions, l.segments = make([]int32, n), make([]int32, n), make([]int32, n)
+	for i, s := range sequences {
+		l.longest = max(l.longest, len(b.InputIDs[s.row]))
+		l.tokens += int64(s.length)
+		at := places[i].row*shape.Length + places[i].offset
+		for j := range s.length {
+			l.ids[at+j] = b.InputIDs[s.row][s.start+j]
+			l.positions[at+j] = int32(j)
+			l.segments[at+j] = int32(places[i].segment)
+		}
+	}
+	l.findTargets(b, sequences, places)
+	return l, nil
+}
+
+func checkBatch(b Batch) error {
+	for r, ids := range b.InputIDs {
+		switch {
+		case b.Labels != nil && (len(b.Labels) != len(b.InputIDs) || len(b.Labels[r]) != len(ids)):
+			return fmt.Errorf("row %d of the micro-batch has %d ids but its labels differ in number", r, len(ids))
+		case b.AttentionMask != nil && (len(b.AttentionMask) != len(b.InputIDs) || len(b.AttentionMask[r]) != len(ids)):
+			return fmt.Errorf("row %d of the micro-batch has %d ids but its attention_mask differs in number", r, len(ids))
+		case b.PositionIDs != nil && (len(b.PositionIDs) != len(b.InputIDs) || len(b.PositionIDs[r]) != len(ids)):
+			return fmt.Errorf("row %d of the micro-batch has %d ids but its position_ids differ in number", r, len(ids))
+		}
+	}
+	return nil
+}
+
+// findSequences splits the rows at padding and where position_ids do not go on counting.
+func findSequences(b Batch) []sequence {
+	var out []sequence
+	for r, ids := range b.InputIDs {
+		start := -1
+		end := func(at int) {
+			if start >= 0 && at > start {
+				out = append(out, sequence{r, start, at - start})
+			}
+			start = -1
+		}
+		for j := range ids {
+			if b.AttentionMask != nil && b.AttentionMask[r][j] == 0 {
+				end(j)
+				continue
+			}
+			if start >= 0 && b.PositionIDs != nil && b.PositionIDs[r][j] != b.PositionIDs[r][j-1]+1 {
+				end(j)
+			}
+			if start < 0 {
+				start = j
+			}
+		}
+		end(len(ids))
+	}
+	return out
+}
+
+// findTargets lists the trained tokens: labels shifted by one within a row of the batch, as the loss does.
+func (l *layout) findTargets(b Batch, sequences []sequence, places []placement) {
+	if b.Labels == nil {
+		return
+	}
+	for i, s := range sequences {
+		at := places[i].row*l.shape.Length + places[i].offset
+		for j := range s.length {
+			label := b.Labels[s.row][s.start+j]
+			if label == ignored || s.start+j == 0 {
+				continue
+			}
+			previous := int32(at + j - 1)
+			if j == 0 {
+				// The first token of a sequence is predicted by the last one of the sequence before it in the same row.
+				if i == 0 || sequences[i-1].row != s.row || sequences[i-1].start+sequences[i-1].length != s.start {
+					continue
+				}
+				p := places[i-1]
+				previous = int32(p.row*l.shape.Length + p.offset + sequences[i-1].length - 1)
+			}
+			l.targets = append(l.targets, target{at: previous, id: label, sequence: int32(i)})
+			l.sequences[i]++
+		}
+	}
+}
+
+// placement is where a sequence lies: segment is its number within its row, from 1.
+type placement struct{ row, offset, segment int }
+
+// place puts sequences of the given lengths into rows, longest first into the first row with room.
+func place(lengths []int, rowLength int) []placement {
+	order := make([]int, len(lengths))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return lengths[order[a]] > lengths[order[b]] })
+	out := make([]placement, len(lengths))
+	var used, count []int
+	for _, i := range order {
+		row := slices.IndexFunc(used, func(u int) bool { return u+lengths[i] <= rowLength })
+		if row < 0 {
+			row = len(used)
+			used, count = append(used, 0), append(count, 0)
+		}
+		count[row]++
+		out[i] = placement{row, used[row], count[row]}
+		used[row] += lengths[i]
+	}
+	return out
+}
+
+// attentionShare is how many positions of a row cost as much as one position's matrix products; it weighs rows
+// that are long against rows that are full. Measured on SmolLM2-135M on two CPU cores.
+const attentionShare = 2048
+
+// shapeSlack is how much dearer a shape of the coarse grid may be than the best of the fine one. Fewer distinct
+// shapes are fewer compilations.
+const shapeSlack = 1.12
+
+// chooseShape picks rows and length for sequences of these lengths: the cheapest shape, preferring powers of two
+// for the length.
+func chooseShape(lengths []int, maxLength int) Shape {
+	longest := slices.Max(lengths)
+	coarse, coarseCost := Shape{}, 0.0
+	fine, fineCost := Shape{}, 0.0
+	for length, power := range bucketLengths(longest, maxLength) {
+		rows := 0
+		for _, p := range place(lengths, length) {
+			rows = max(rows, p.row+1)
+		}
+		rows = bucketRows(rows)
+		cost := float64(rows*length) * (1 + float64(length)/attentionShare)
+		s := Shape{rows, length}
+		if fineCost == 0 || cost < fineCost {
+			fine, fineCost = s, cost
+		}
+		if power && (coarseCost == 0 || cost < coarseCost) {
+			coarse, coarseCost = s, cost
+		}
+	}
+	if coarseCost > 0 && coarseCost <= fineCost*shapeSlack {
+		return coarse
+	}
+	return fine
+}
+
+// bucketLengths yields the lengths that rows may have, with whether each is a power of two: 64, 96, 128, 192 …,
+// from the first that holds the longest sequence to four times it.
+func bucketLengths(longest, maxLength int) func(yield func(length int, power bool) bool) {
+	top := roundUp(max(longest, maxLength), 64)
+	return func(yield func(int, bool) bool) {
+		any := false
+		for power := 64; ; power *= 2 {
+			for _, length := range []int{power, power + power/2} {
+				if length < longest {
+					continue
+				}
+				if any && (length > top || length > 4*longest) {
+					return
+				}
+				any = true
+				if !yield(min(length, max(top, longest)), length == power || length > top) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// bucketRows rounds the number of rows up where one more row is cheap beside one more compilation.
+func bucketRows(rows int) int {
+	switch {
+	case rows <= 8:
+		return rows
+	case rows <= 16:
+		return roundUp(rows, 2)
+	case rows <= 32:
+		return roundUp(rows, 4)
+	}
+	return roundUp(rows, 8)
+}
+
+func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }

@@ -1,0 +1,249 @@
+package compute
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+func (c *OptimizerConfig) check() error {
+	switch c.Name {
+	case "", "adamw_torch", "adamw_torch_fused", "adamw_hf":
+		c.Name = "adamw_torch"
+	default:
+		return fmt.Errorf("optim %q is not supported: adamw_torch is", c.Name)
+	}
+	for _, d := range []struct {
+		value     *float64
+		otherwise float64
+	}{{&c.Beta1, 0.9}, {&c.Beta2, 0.999}, {&c.Epsilon, 1e-8}} {
+		if *d.value == 0 {
+			*d.value = d.otherwise
+		}
+	}
+	if c.Beta1 < 0 || c.Beta1 >= 1 || c.Beta2 < 0 || c.Beta2 >= 1 || c.Epsilon < 0 || c.WeightDecay < 0 {
+		return fmt.Errorf("adam_beta1 %g and adam_beta2 %g must be at least 0 and below 1, adam_epsilon %g and weight_decay %g not negative",
+			c.Beta1, c.Beta2, c.Epsilon, c.WeightDecay)
+	}
+	return nil
+}
+
+// groupKey names what a program that works on a group of weights depends on.
+func groupKey(what string, group []*weight) string {
+	var b strings.Builder
+	b.WriteString(what)
+	for _, w := range group {
+		fmt.Fprintf(&b, " %v%v", w.shape, w.decay)
+	}
+	return b.String()
+}
+
+// accumulate adds grads to the weights' gradients and takes them over.
+func (s *Session) accumulate(group []*weight, grads []compute.Buffer) error {
+	if len(group) == 0 || group[0].grad == nil {
+		for i, w := range group {
+			w.grad = grads[i]
+		}
+		return nil
+	}
+	defer free(grads...)
+	key := groupKey("add", group)
+	program, err := s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			var sums []*graph.Node
+			for i, w := range group {
+				total := b.float(fmt.Sprint("total", i), w.shape...)
+				sums = append(sums, graph.Add(total, b.float(fmt.Sprint("grad", i), w.shape...)))
+			}
+			return sums
+		})
+	})
+	if err != nil {
+		return err
+	}
+	var inputs []compute.Buffer
+	for i, w := range group {
+		inputs = append(inputs, w.grad, grads[i])
+	}
+	sums, err := program.run(inputs...)
+	if err != nil {
+		return err
+	}
+	for i, w := range group {
+		free(w.grad)
+		w.grad = sums[i]
+	}
+	return nil
+}
+
+// squares returns the sum of the squares of a group's gradients.
+func (s *Session) squares(group []*weight) (float64, error) {
+	key := groupKey("squares", group)
+	program, err := s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			var sums []*graph.Node
+			for i, w := range group {
+				grad := b.float(fmt.Sprint("grad", i), w.shape...)
+				// Rows first: one running float32 sum over millions of values would lose the small ones.
+				rows := graph.ReduceSum(graph.Mul(grad, grad), -1)
+				sums = append(sums, graph.Reshape(graph.ReduceAllSum(rows), 1))
+			}
+			return []*graph.Node{graph.Concatenate(sums, 0)}
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	var inputs []compute.Buffer
+	for _, w := range group {
+		inputs = append(inputs, w.grad)
+	}
+	sums, err := one(program.run(inputs...))
+	if err != nil {
+		return 0, err
+	}
+	defer free(sums)
+	values, err := download(sums, len(group))
+	total := 0.0
+	for _, v := range values {
+		total += float64(v)
+	}
+	return total, err
+}
+
+// Step divides the accumulated gradients by the number of trained tokens, clips them by their global norm
+// (maxGradNorm <= 0: not at all), updates the weights with AdamW and zeroes the accumulators. A norm that is not
+// finite changes no weight: Step.Skipped says so.
+func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
+	if trained <= 0 {
+		return Step{}, fmt.Errorf("a step needs at least one trained token")
+	}
+	total := 0.0
+	for _, group := range s.groups {
+		for _, w := range group {
+			if err := s.zeroGrad(w); err != nil {
+				return Step{}, err
+			}
+		}
+		sum, err := s.squares(group)
+		if err != nil {
+			return Step{}, err
+		}
+		total += sum
+	}
+	norm := math.Sqrt(total) / float64(trained)
+	if math.IsNaN(norm) || math.IsInf(norm, 0) {
+		s.Discard()
+		return Step{GradNorm: norm, Skipped: true}, nil
+	}
+	scale := 1 / float64(trained)
+	if maxGradNorm > 0 {
+		scale *= min(1, maxGradNorm/(norm+1e-6)) // torch.nn.utils.clip_grad_norm_
+	}
+	s.steps++
+	c := s.cfg.Optimizer
+	corrected1 := 1 - math.Pow(c.Beta1, float64(s.steps))
+	corrected2 := math.Sqrt(1 - math.Pow(c.Beta2, float64(s.steps)))
+	scalars, err := s.uploadFloat([]float32{float32(scale), float32(lr / corrected1), float32(corrected2), float32(1 - lr*c.WeightDecay)}, 4)
+	if err != nil {
+		return Step{}, err
+	}
+	defer free(scalars)
+	for _, group := range s.groups {
+		if err := s.update(group, scalars); err != nil {
+			return Step{}, err
+		}
+	}
+	return Step{GradNorm: norm}, nil
+}
+
+// update runs AdamW on one group and replaces its buffers.
+func (s *Session) update(group []*weight, scalars compute.Buffer) error {
+	program, err := s.adamw(group)
+	if err != nil {
+		return err
+	}
+	inputs := []compute.Buffer{scalars}
+	for _, w := range group {
+		for _, moment := range []*compute.Buffer{&w.m, &w.v} {
+			if *moment == nil {
+				if *moment, err = s.uploadFloat(make([]float32, w.elements()), w.shape...); err != nil {
+					return err
+				}
+			}
+		}
+		inputs = append(inputs, w.value, w.m, w.v, w.grad)
+	}
+	outputs, err := program.run(inputs...)
+	if err != nil {
+		return err
+	}
+	for i, w := range group {
+		free(w.value, w.m, w.v, w.grad)
+		w.value, w.m, w.v, w.grad = outputs[3*i], outputs[3*i+1], outputs[3*i+2], nil
+	}
+	return nil
+}
+
+// adamw is torch.optim.AdamW for a group of weights. Scalars are the gradient's scale, lr over the first bias
+// correction, the root of the second one, and the factor of weight decay.
+func (s *Session) adamw(group []*weight) (*program, error) {
+	key := groupKey("adamw", group)
+	return s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			scalars := b.float("scalars", 4)
+			scalar := func(i int) *graph.Node {
+				return graph.Reshape(graph.SliceAxis(scalars, 0, graph.AxisRange(i, i+1)))
+			}
+			scale, rate, root, keep := scalar(0), scalar(1), scalar(2), scalar(3)
+			c := s.cfg.Optimizer
+			var outputs []*graph.Node
+			for i, w := range group {
+				p := b.float(fmt.Sprint("p", i), w.shape...)
+				m := b.float(fmt.Sprint("m", i), w.shape...)
+				v := b.float(fmt.Sprint("v", i), w.shape...)
+				grad := graph.Mul(b.float(fmt.Sprint("g", i), w.shape...), scale)
+				if w.decay && c.WeightDecay != 0 {
+					p = graph.Mul(p, keep)
+				}
+				m = graph.Add(m, graph.MulScalar(graph.Sub(grad, m), 1-c.Beta1))
+				v = graph.Add(graph.MulScalar(v, c.Beta2), graph.MulScalar(graph.Mul(grad, grad), 1-c.Beta2))
+				denominator := graph.AddScalar(graph.Div(graph.Sqrt(v), root), c.Epsilon)
+				p = graph.Sub(p, graph.Mul(rate, graph.Div(m, denominator)))
+				outputs = append(outputs, p, m, v)
+			}
+			return outputs
+		})
+	})
+}
+
+// heldMemory adds up what buffers hold, and what the largest compiled shape keeps between forward and backward.
+func (s *Session) heldMemory(m *Memory, shapes []Shape) {
+	const size = 4
+	for _, w := range s.weights() {
+		m.Weights += int64(size * w.elements())
+		if w.trainable {
+			m.Gradients += int64(size * w.elements())
+			m.Moments += int64(2 * size * w.elements())
+		}
+	}
+	for _, shape := range shapes {
+		m.Activations = max(m.Activations, s.activationBytes(shape))
+	}
+}
+
+// activationBytes is what lives between a shape's forward and backward pass.
+func (s *Session) activationBytes(shape Shape) int64 {
+	c := s.model.Config
+	perPosition := int64(4 * c.HiddenSize)
+	if s.keeps() {
+		q, kv := c.NumAttentionHeads*s.model.HeadDim, s.model.KVHeads*s.model.HeadDim
+		element := int64(s.dtype.Memory())
+		perPosition += element * int64(2*q+2*kv+2*c.IntermediateSize)
+		perPosition += int64(4 * c.HiddenSize)
+	}
+	return perPosition * int64(len(s.layers)) * int64(shape.Positions())
+}

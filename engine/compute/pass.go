@@ -1,0 +1,499 @@
+package compute
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// pass is one micro-batch on the device.
+type pass struct {
+	*layout
+	ids      compute.Buffer
+	segments compute.Buffer
+	cos, sin []compute.Buffer // by kind of layer
+	random   []compute.Buffer // by layer when dropout is on, else one for all
+	noise    compute.Buffer   // NEFTune's random state, nil without
+	level    compute.Buffer   // NEFTune's magnitude
+}
+
+// begin uploads a layout. Training draws this pass's random numbers from the seed and the pass's number alone, so
+// that a resumed run draws the same.
+func (s *Session) begin(l *layout, training bool) (*pass, error) {
+	p := &pass{layout: l}
+	err := s.uploadPass(p, training)
+	if err != nil {
+		p.free()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (s *Session) uploadPass(p *pass, training bool) (err error) {
+	n, dim := p.shape.Positions(), s.model.HeadDim
+	if p.ids, err = s.uploadInt(p.layout.ids, n); err != nil {
+		return err
+	}
+	if p.segments, err = s.uploadInt(p.layout.segments, p.shape.Rows, p.shape.Length); err != nil {
+		return err
+	}
+	for _, kind := range s.model.Kinds {
+		cos, sin := kind.Rope.Tables(p.positions)
+		for _, table := range []struct {
+			values []float32
+			to     *[]compute.Buffer
+		}{{cos, &p.cos}, {sin, &p.sin}} {
+			b, err := s.uploadFloat(table.values, n, dim)
+			if err != nil {
+				return err
+			}
+			*table.to = append(*table.to, b)
+		}
+	}
+	states := 1
+	if training && s.dropsOut() {
+		states = len(s.layers)
+	}
+	for i := range states {
+		b, err := s.randomState(uint64(i))
+		if err != nil {
+			return err
+		}
+		p.random = append(p.random, b)
+	}
+	if training && s.cfg.NEFTuneAlpha > 0 {
+		if p.noise, err = s.randomState(math.MaxUint32); err != nil {
+			return err
+		}
+		magnitude := s.cfg.NEFTuneAlpha / math.Sqrt(float64(p.longest*s.model.Config.HiddenSize))
+		p.level, err = s.uploadFloat([]float32{float32(magnitude)})
+	}
+	return err
+}
+
+// randomState is the state of a random generator that depends on the seed, the pass and a stream within it.
+func (s *Session) randomState(stream uint64) (compute.Buffer, error) {
+	source := rand.NewPCG(uint64(s.cfg.Seed)^s.passes<<20, stream)
+	state := make([]uint64, graph.RNGStateShape.Size())
+	for i := range state {
+		state[i] = source.Uint64()
+	}
+	return s.upload(state, graph.RNGStateShape.DType, graph.RNGStateShape.Dimensions...)
+}
+
+// inputs are the layout's buffers in the order of blockInputs.
+func (p *pass) inputs(kind, layer int) []compute.Buffer {
+	return []compute.Buffer{p.cos[kind], p.sin[kind], p.segments, p.random[layer%len(p.random)]}
+}
+
+func (p *pass) free() {
+	free(p.ids, p.segments, p.noise, p.level)
+	free(p.cos...)
+	free(p.sin...)
+	free(p.random...)
+}
+
+// embedIDs runs the embedding.
+func (s *Session) embedIDs(p *pass) (compute.Buffer, error) {
+	program, err := s.embedProgram(p.shape.Positions(), p.noise != nil)
+	if err != nil {
+		return nil, err
+	}
+	inputs := []compute.Buffer{p.ids, s.embed.value}
+	if p.noise != nil {
+		inputs = append(inputs, p.noise, p.level)
+	}
+	return one(program.run(inputs...))
+}
+
+// one unpacks the output of a program that has a single one.
+func one(outputs []compute.Buffer, err error) (compute.Buffer, error) {
+	if err != nil {
+		return nil, err
+	}
+	return outputs[0], nil
+}
+
+// tape is what the forward pass leaves for the backward pass: every block's input and kept results.
+type tape struct {
+	inputs []compute.Buffer
+	kept   [][]compute.Buffer
+}
+
+func (t *tape) free() {
+	free(t.inputs...)
+	for _, k := range t.kept {
+		free(k...)
+	}
+}
+
+// forward runs all blocks. With a tape it records what the backward pass needs; without one it frees as it goes.
+func (s *Session) forward(p *pass, t *tape) (compute.Buffer, error) {
+	mode := inferMode
+	if t != nil {
+		mode = forwardMode
+	}
+	x, err := s.embedIDs(p)
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range s.layers {
+		program, err := s.blockProgram(mode, l.kind, p.shape)
+		if err != nil {
+			free(x)
+			return nil, err
+		}
+		inputs := append([]compute.Buffer{x}, p.inputs(l.kind, i)...)
+		outputs, err := program.run(append(inputs, l.layerBuffers()...)...)
+		if t != nil {
+			t.inputs = append(t.inputs, x)
+		} else {
+			free(x)
+		}
+		if err != nil {
+			return nil, err
+		}
+		x = outputs[0]
+		if t != nil {
+			t.kept = append(t.kept, outputs[1:])
+		}
+	}
+	return x, nil
+}
+
+// Micro runs one micro-batch forward and backward and adds the gradients of its summed loss to the accumulators.
+func (s *Session) Micro(b Batch) (Micro, error) {
+	if s.cfg.Inference {
+		return Micro{}, fmt.Errorf("this session was opened for inference only")
+	}
+	l, err := s.layOut(b)
+	if err != nil {
+		return Micro{}, err
+	}
+	s.passes++
+	m := l.micro()
+	if len(l.targets) == 0 {
+		return m, nil
+	}
+	p, err := s.begin(l, true)
+	if err != nil {
+		return Micro{}, err
+	}
+	defer p.free()
+	t := &tape{}
+	defer t.free()
+	x, err := s.forward(p, t)
+	if err != nil {
+		return Micro{}, err
+	}
+	dx, err := s.loss(p, x, &m, true)
+	free(x)
+	if err != nil {
+		return Micro{}, err
+	}
+	s.noteShape(l.shape)
+	return m, s.backward(p, t, dx)
+}
+
+// Eval runs one micro-batch forward only.
+func (s *Session) Eval(b Batch) (Micro, error) {
+	l, err := s.layOut(b)
+	if err != nil {
+		return Micro{}, err
+	}
+	m := l.micro()
+	if len(l.targets) == 0 {
+		return m, nil
+	}
+	p, err := s.begin(l, false)
+	if err != nil {
+		return Micro{}, err
+	}
+	defer p.free()
+	x, err := s.forward(p, nil)
+	if err != nil {
+		return Micro{}, err
+	}
+	defer free(x)
+	_, err = s.loss(p, x, &m, false)
+	return m, err
+}
+
+// layOut lays a batch out and checks its ids against the vocabulary: a wrong one would read another row silently.
+func (s *Session) layOut(b Batch) (*layout, error) {
+	l, err := layOut(b, s.cfg.MaxLength)
+	if err != nil {
+		return nil, err
+	}
+	v := int32(s.model.Config.VocabSize)
+	for _, id := range l.ids {
+		if id < 0 || id >= v {
+			return nil, fmt.Errorf("token id %d is outside the model's vocabulary of %d: the tokenizer does not belong to this model", id, v)
+		}
+	}
+	for _, t := range l.targets {
+		if t.id < 0 || t.id >= v {
+			return nil, fmt.Errorf("label %d is outside the model's vocabulary of %d (and not %d)", t.id, v, ignored)
+		}
+	}
+	return l, nil
+}
+
+// micro begins the result of a pass.
+func (l *layout) micro() Micro {
+	return Micro{
+		Trained: int64(len(l.targets)), Tokens: l.tokens, Positions: int64(l.shape.Positions()),
+		RowLossSum: make([]float64, len(l.sequences)), RowTrained: l.sequences,
+	}
+}
+
+// loss runs the head over the trained positions, chunk by chunk, and returns the gradient of x when asked for.
+func (s *Session) loss(p *pass, x compute.Buffer, m *Micro, gradients bool) (dx compute.Buffer, err error) {
+	n, h, chunk := p.shape.Positions(), s.model.Config.HiddenSize, s.headChunk()
+	if gradients {
+		if dx, err = s.uploadFloat(make([]float32, n*h), n, h); err != nil {
+			return nil, err
+		}
+	}
+	for start := 0; start < len(p.targets); start += chunk {
+		targets := p.targets[start:min(start+chunk, len(p.targets))]
+		next, err := s.lossChunk(p, x, dx, targets, m, gradients)
+		if err != nil {
+			free(dx)
+			return nil, err
+		}
+		dx = next
+	}
+	return dx, nil
+}
+
+// lossChunk runs the head over one chunk of trained positions; dx is replaced by dx plus what flows back.
+func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, m *Micro, gradients bool) (compute.Buffer, error) {
+	n, chunk := p.shape.Positions(), s.headChunk()
+	at, ids := make([]int32, chunk), make([]int32, chunk)
+	for i := range ids {
+		ids[i] = -1
+	}
+	for i, t := range targets {
+		at[i], ids[i] = t.at, t.id
+	}
+	atBuffer, err := s.uploadInt(at, chunk)
+	if err != nil {
+		return nil, err
+	}
+	defer free(atBuffer)
+	outputs, err := s.head1(n, x, atBuffer, ids, gradients)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { free(outputs...) }()
+	if err := m.add(outputs[0], outputs[1], targets, chunk); err != nil || !gradients {
+		return nil, err
+	}
+	rest := outputs[2:]
+	put, err := s.putProgram(n, chunk)
+	if err != nil {
+		return nil, err
+	}
+	moved, err := one(put.run(dx, atBuffer, rest[0]))
+	if err != nil {
+		return nil, err
+	}
+	free(dx)
+	rest = rest[1:]
+	if s.norm.trainable {
+		if err := s.accumulate([]*weight{s.norm}, rest[:1]); err != nil {
+			return nil, err
+		}
+		rest = rest[1:]
+	}
+	if s.head.trainable {
+		free(s.head.grad)
+		s.head.grad = rest[0]
+	}
+	outputs = outputs[:3] // the others are gradients that live on
+	return moved, nil
+}
+
+// head1 runs one chunk's head program.
+func (s *Session) head1(n int, x, at compute.Buffer, ids []int32, gradients bool) ([]compute.Buffer, error) {
+	chunk := len(ids)
+	pick, err := s.pickProgram(n, chunk)
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.headProgram(chunk, gradients)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := s.uploadInt(ids, chunk)
+	if err != nil {
+		return nil, err
+	}
+	defer free(targets)
+	h, err := one(pick.run(x, at))
+	if err != nil {
+		return nil, err
+	}
+	defer free(h)
+	inputs := []compute.Buffer{h, targets, s.norm.value, s.head.value}
+	if gradients && s.head.trainable {
+		if err := s.zeroGrad(s.head); err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, s.head.grad)
+	}
+	return head.run(inputs...)
+}
+
+// add reads a chunk's losses.
+func (m *Micro) add(loss, right compute.Buffer, targets []target, chunk int) error {
+	losses, err := download(loss, chunk)
+	if err != nil {
+		return err
+	}
+	rights, err := download(right, chunk)
+	if err != nil {
+		return err
+	}
+	for i, t := range targets {
+		m.LossSum += float64(losses[i])
+		m.RowLossSum[t.sequence] += float64(losses[i])
+		m.Correct += int64(rights[i])
+	}
+	return nil
+}
+
+// backward runs the blocks' backward programs from the last to the first; it takes dx over.
+func (s *Session) backward(p *pass, t *tape, dx compute.Buffer) error {
+	for i := len(s.layers) - 1; i >= 0; i-- {
+		l := s.layers[i]
+		program, err := s.blockProgram(backwardMode, l.kind, p.shape)
+		if err != nil {
+			free(dx)
+			return err
+		}
+		inputs := append([]compute.Buffer{t.inputs[i], dx}, p.inputs(l.kind, i)...)
+		inputs = append(append(inputs, l.layerBuffers()...), t.kept[i]...)
+		outputs, err := program.run(inputs...)
+		free(dx, t.inputs[i])
+		free(t.kept[i]...)
+		t.inputs[i], t.kept[i] = nil, nil
+		if err != nil {
+			return err
+		}
+		dx = outputs[0]
+		if err := s.accumulate(l.trained, outputs[1:]); err != nil {
+			free(dx)
+			return err
+		}
+	}
+	defer free(dx)
+	if !s.embed.trainable {
+		return nil
+	}
+	program, err := s.embedBackwardProgram(p.shape.Positions())
+	if err != nil {
+		return err
+	}
+	if err := s.zeroGrad(s.embed); err != nil {
+		return err
+	}
+	sum, err := one(program.run(s.embed.grad, p.ids, dx))
+	if err != nil {
+		return err
+	}
+	free(s.embed.grad)
+	s.embed.grad = sum
+	return nil
+}
+
+// zeroGrad makes sure that a weight has a gradient to add to.
+func (s *Session) zeroGrad(w *weight) (err error) {
+	if w.grad == nil {
+		w.grad, err = s.uploadFloat(make([]float32, w.elements()), w.shape...)
+	}
+	return err
+}
+
+// Logits returns the logits of every position of one sequence.
+func (s *Session) Logits(ids []int32) ([][]float32, error) {
+	l, err := s.layOut(Batch{InputIDs: [][]int32{ids}})
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.begin(l, false)
+	if err != nil {
+		return nil, err
+	}
+	defer p.free()
+	x, err := s.forward(p, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer free(x)
+	out := make([][]float32, len(ids))
+	chunk := s.headChunk()
+	for start := 0; start < len(ids); start += chunk {
+		if err := s.logitsChunk(p, x, out, start, chunk); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// logitsChunk fills in out[start:start+chunk]; one sequence lies at the beginning of its row.
+func (s *Session) logitsChunk(p *pass, x compute.Buffer, out [][]float32, start, chunk int) error {
+	at := make([]int32, chunk)
+	for i := range at {
+		at[i] = int32(min(start+i, len(out)-1))
+	}
+	pick, err := s.pickProgram(p.shape.Positions(), chunk)
+	if err != nil {
+		return err
+	}
+	program, err := s.logitsProgram(chunk)
+	if err != nil {
+		return err
+	}
+	where, err := s.uploadInt(at, chunk)
+	if err != nil {
+		return err
+	}
+	defer free(where)
+	h, err := one(pick.run(x, where))
+	if err != nil {
+		return err
+	}
+	defer free(h)
+	logits, err := one(program.run(h, s.norm.value, s.head.value))
+	if err != nil {
+		return err
+	}
+	defer free(logits)
+	v := s.model.Config.VocabSize
+	values, err := download(logits, chunk*v)
+	if err != nil {
+		return err
+	}
+	for i := start; i < min(start+chunk, len(out)); i++ {
+		out[i] = values[(i-start)*v : (i-start+1)*v]
+	}
+	return nil
+}
+
+// LogSumExp is log Σ exp of one position's logits, in float64.
+func LogSumExp(logits []float32) float64 {
+	top := math.Inf(-1)
+	for _, v := range logits {
+		top = max(top, float64(v))
+	}
+	sum := 0.0
+	for _, v := range logits {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}

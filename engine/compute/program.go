@@ -1,0 +1,176 @@
+package compute
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// program is one compiled graph.
+type program struct {
+	name      string
+	exec      compute.Executable
+	outputs   int
+	seconds   float64 // to build and compile
+	temporary int64   // bytes XLA allocates while it runs, beside inputs and outputs
+	code      int64   // bytes of machine code
+}
+
+// builder creates a program's parameters in the order its inputs are given.
+type builder struct {
+	g *graph.Graph
+}
+
+func (b *builder) param(name string, dtype dtypes.DType, dims ...int) *graph.Node {
+	return graph.Parameter(b.g, name, shapes.Make(dtype, dims...))
+}
+
+func (b *builder) float(name string, dims ...int) *graph.Node {
+	return b.param(name, dtypes.Float32, dims...)
+}
+
+func (b *builder) int(name string, dims ...int) *graph.Node {
+	return b.param(name, dtypes.Int32, dims...)
+}
+
+// guarded turns the panics by which GoMLX reports errors into errors. Everything that builds, compiles or runs a
+// graph goes through it.
+func guarded(what string, f func() error) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case error:
+			err = fmt.Errorf("%s: %w", what, r)
+		default:
+			err = fmt.Errorf("%s: %v", what, r)
+		}
+	}()
+	if err = f(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// compile builds and compiles one graph.
+func compile(backend compute.Backend, name string, build func(b *builder) []*graph.Node) (*program, error) {
+	p := &program{name: name}
+	start := time.Now()
+	err := guarded("compile "+name, func() error {
+		g := graph.NewGraph(backend, name)
+		outputs := build(&builder{g: g})
+		p.outputs = len(outputs)
+		if err := g.Compile(outputs...); err != nil {
+			return err
+		}
+		p.exec = g.Executable()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.seconds = time.Since(start).Seconds()
+	if stats, ok := memoryStats(p.exec); ok {
+		p.temporary, p.code = stats.Temporary, stats.GeneratedCode
+	}
+	return p, nil
+}
+
+// memoryStats reads XLA's own buffer sizes. go-xla keeps the PJRT executable that has them in an unexported field,
+// so a version that moves it yields false, and sizes are estimated.
+func memoryStats(exec compute.Executable) (pjrt.ExecutableMemoryUsageStats, bool) {
+	x, ok := exec.(*xla.Executable)
+	if !ok {
+		return pjrt.ExecutableMemoryUsageStats{}, false
+	}
+	field := reflect.ValueOf(x).Elem().FieldByName("exec")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[*pjrt.LoadedExecutable]() || field.IsNil() {
+		return pjrt.ExecutableMemoryUsageStats{}, false
+	}
+	return (*pjrt.LoadedExecutable)(field.UnsafePointer()).OnDeviceMemoryUsageStats, true
+}
+
+// run executes the program. Inputs stay valid; the caller frees them.
+func (p *program) run(inputs ...compute.Buffer) (outputs []compute.Buffer, err error) {
+	err = guarded("run "+p.name, func() error {
+		outputs, err = p.exec.Execute(inputs, nil, 0)
+		return err
+	})
+	return outputs, err
+}
+
+// programs compiles each program once, however many goroutines ask for it.
+type programs struct {
+	mu      sync.Mutex
+	entries map[string]*programEntry
+}
+
+type programEntry struct {
+	once sync.Once
+	done chan struct{}
+	p    *program
+	err  error
+}
+
+// get returns the program of a key, compiling it on the first call.
+func (ps *programs) get(key string, make func() (*program, error)) (*program, error) {
+	ps.mu.Lock()
+	if ps.entries == nil {
+		ps.entries = map[string]*programEntry{}
+	}
+	e := ps.entries[key]
+	if e == nil {
+		e = &programEntry{done: newDone()}
+		ps.entries[key] = e
+	}
+	ps.mu.Unlock()
+	e.once.Do(func() {
+		e.p, e.err = make()
+		close(e.done)
+	})
+	return e.p, e.err
+}
+
+func newDone() chan struct{} { return make(chan struct{}) }
+
+// ready says whether a program is compiled, without waiting for one that is being compiled.
+func (ps *programs) ready(key string) bool {
+	ps.mu.Lock()
+	e := ps.entries[key]
+	ps.mu.Unlock()
+	if e == nil {
+		return false
+	}
+	select {
+	case <-e.done:
+		return e.err == nil
+	default:
+		return false
+	}
+}
+
+// each calls f for every compiled program.
+func (ps *programs) each(f func(key string, p *program)) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for key, e := range ps.entries {
+		select {
+		case <-e.done:
+			if e.p != nil {
+				f(key, e.p)
+			}
+		default:
+		}
+	}
+}
+
+func (ps *programs) finalize() {
+	ps.each(func(_ string, p *program) { p.exec.Finalize() })
+}

@@ -1,0 +1,108 @@
+package compute
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+
+	"sftui/engine/model"
+	"sftui/engine/weights"
+)
+
+// weight is one tensor of the model or of an adapter on the device, with its gradient and moments.
+type weight struct {
+	name      string // full name in the checkpoint
+	shape     []int
+	trainable bool
+	decay     bool
+	value     compute.Buffer
+	grad      compute.Buffer // sum over micro-batches; nil = zero
+	m, v      compute.Buffer // AdamW's moments; nil = zero
+}
+
+func (w *weight) elements() int {
+	return model.Param{Shape: w.shape}.Elements()
+}
+
+// upload copies values to the device.
+func (s *Session) upload(values any, dtype dtypes.DType, dims ...int) (compute.Buffer, error) {
+	var b compute.Buffer
+	err := guarded("copy to the device", func() (err error) {
+		b, err = s.dev.Backend.BufferFromFlatData(0, values, shapes.Make(dtype, dims...))
+		return err
+	})
+	return b, err
+}
+
+func (s *Session) uploadFloat(values []float32, dims ...int) (compute.Buffer, error) {
+	return s.upload(values, dtypes.Float32, dims...)
+}
+
+func (s *Session) uploadInt(values []int32, dims ...int) (compute.Buffer, error) {
+	return s.upload(values, dtypes.Int32, dims...)
+}
+
+// download copies a float32 buffer of n elements to the host.
+func download(b compute.Buffer, n int) ([]float32, error) {
+	values := make([]float32, n)
+	err := guarded("copy from the device", func() error { return b.ToFlatData(values) })
+	return values, err
+}
+
+// free releases buffers; nil ones are skipped. A buffer that cannot be released is left to the garbage collector.
+func free(buffers ...compute.Buffer) {
+	for _, b := range buffers {
+		if b != nil {
+			_ = guarded("free", b.Finalize)
+		}
+	}
+}
+
+// load reads the model's weights from its folder onto the device.
+func (s *Session) load() error {
+	checkpoint, err := weights.OpenSafetensors(s.cfg.ModelDir)
+	if err != nil {
+		return err
+	}
+	defer checkpoint.Close()
+	names := checkpoint.Names()
+	for _, p := range s.model.Params() {
+		name := p.Name
+		if _, found := checkpoint.Info(name); !found && name == model.HeadName {
+			// Untied in the config, but saved as tied: the head is the embedding.
+			name = model.EmbedName
+		}
+		w := &weight{name: p.Name, shape: p.Shape, trainable: s.trainsWhole(p.Name), decay: s.decays(p.Name)}
+		if w.value, err = s.loadTensor(checkpoint, name, p.Shape); err != nil {
+			return err
+		}
+		s.add(w)
+	}
+	if len(names) > 0 && s.layers == nil {
+		return fmt.Errorf("%s has no layers", s.cfg.ModelDir)
+	}
+	return nil
+}
+
+func (s *Session) loadTensor(checkpoint *weights.Checkpoint, name string, shape []int) (compute.Buffer, error) {
+	info, found := checkpoint.Info(name)
+	if !found {
+		return nil, fmt.Errorf("the weights of %s lack %s", s.cfg.ModelDir, name)
+	}
+	if !slices.Equal(info.Shape, shape) {
+		return nil, fmt.Errorf("the weight %s in %s has shape %v; config.json says %v", name, s.cfg.ModelDir, info.Shape, shape)
+	}
+	values, err := checkpoint.Float32(name)
+	if err != nil {
+		return nil, fmt.Errorf("read the weights of %s: %w", s.cfg.ModelDir, err)
+	}
+	return s.uploadFloat(values, shape...)
+}
+
+// decays says whether weight decay applies to a weight.
+func (s *Session) decays(name string) bool {
+	return s.cfg.Optimizer.DecayAll || model.DecaysWeight(name)
+}
