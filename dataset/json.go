@@ -37,7 +37,37 @@ func openJSON(ctx context.Context, in *input) (Source, error) {
 		}
 		return err
 	}
-	return openRecords(ctx, in, unit, wrapped, decodeObject)
+	src, err := openRecords(ctx, in, unit, wrapped, decodeObject)
+	if err != nil {
+		return nil, err
+	}
+	src.columns = inferJSON(src)
+	return src, nil
+}
+
+// inferJSON reads the first rows for the columns that all rows get and puts
+// the schema they agree on behind src's decoder. A row that cannot be read is
+// left to At, whose error says which.
+func inferJSON(src *recordSource) []string {
+	schema := &jsonSchema{root: true}
+	for i, seen := 0, int64(0); seen < schemaBytes; i++ {
+		data, err := src.raw(i)
+		if err != nil {
+			break
+		}
+		seen += int64(len(data))
+		if row, err := decodeObject(data); err == nil {
+			schema.see(row)
+		}
+	}
+	src.decode = func(data []byte) (Row, error) {
+		row, err := decodeObject(data)
+		if err != nil {
+			return nil, err
+		}
+		return schema.applyDict(row), nil
+	}
+	return schema.keys
 }
 
 // spansLines reports whether the first value of head is an object that goes on

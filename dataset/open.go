@@ -14,6 +14,10 @@ var openers = map[string]func(ctx context.Context, in *input) (Source, error){
 	".jsonl":   openJSON,
 	".ndjson":  openJSON,
 	".json":    openJSON,
+	".csv":     openCSV,
+	".tsv":     openTSV,
+	".txt":     openText,
+	".text":    openText,
 	".parquet": func(_ context.Context, in *input) (Source, error) { return asSource(openParquet(in)) },
 }
 
@@ -38,9 +42,15 @@ func Open(ctx context.Context, spec string, o OpenOptions) (Source, error) {
 	case err == nil && st.IsDir():
 		return openFolder(ctx, path, o)
 	case err == nil:
+		if o.Split != "" && o.Split != "train" {
+			return nil, fmt.Errorf("%s is one file, so it has the split \"train\" only, not %q; give the file that holds the other rows", spec, o.Split)
+		}
 		return openFile(ctx, path, o)
 	case strings.ContainsAny(spec, "*?["):
 		return openGlob(ctx, path, o)
+	}
+	if ref, ok := parseHubID(spec, o); ok {
+		return openHub(ctx, ref, o)
 	}
 	return nil, cannotOpen(spec, err)
 }
@@ -58,6 +68,9 @@ func openFile(ctx context.Context, path string, o OpenOptions) (Source, error) {
 	name := path
 	if o.Name != "" {
 		name = o.Name
+	}
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file; give a data file, a folder or a hub id", name)
 	}
 	if opener(path) == nil {
 		return nil, fmt.Errorf("%s has an extension that is not read; give a %s file (also with .gz or .zst)", name, strings.Join(extensions(), ", "))
@@ -95,12 +108,4 @@ func extensions() []string {
 	}
 	sort.Strings(out)
 	return out
-}
-
-func openFolder(ctx context.Context, dir string, o OpenOptions) (Source, error) {
-	return nil, fmt.Errorf("%s is a folder", dir)
-}
-
-func openGlob(ctx context.Context, pattern string, o OpenOptions) (Source, error) {
-	return nil, fmt.Errorf("%s is a pattern", pattern)
 }
