@@ -65,6 +65,10 @@ func (s *Session) embedBackwardProgram(positions int) (*program, error) {
 			if s.model.EmbedScale != 1 {
 				dx = graph.MulScalar(dx, s.model.EmbedScale)
 			}
+			if pad := s.model.PaddingIndex; pad >= 0 {
+				learns := graph.NotEqual(ids, graph.Scalar(b.g, dtypes.Int32, pad))
+				dx = graph.Mul(dx, graph.InsertAxes(graph.ConvertDType(learns, dtypes.Float32), -1))
+			}
 			return []*graph.Node{graph.ScatterSum(total, graph.InsertAxes(ids, -1), dx, false, false)}
 		})
 	})

@@ -3,10 +3,13 @@ package compute
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/gomlx/compute"
 
 	"sftui/engine/device"
 )
@@ -83,11 +86,12 @@ type tinyReference struct {
 		MaxGradNorm float64     `json:"max_grad_norm"`
 		Batches     []batchJSON `json:"batches"`
 		Steps       []struct {
-			Loss     float64 `json:"loss"`
-			GradNorm float64 `json:"grad_norm"`
+			Batch    int                `json:"batch"`
+			Loss     float64            `json:"loss"`
+			GradNorm float64            `json:"grad_norm"`
+			ByWeight map[string]float64 `json:"param_grad_norms"`
 		} `json:"steps"`
-		Losses    []float64 `json:"losses"`
-		GradNorms []float64 `json:"grad_norms"`
+		NormsAfter map[string]float64 `json:"param_norms_after"`
 	} `json:"adamw"`
 }
 
@@ -119,4 +123,58 @@ func TestTinyLogits(t *testing.T) {
 			near(t, "worst logit difference", worst, 0, 1e-4)
 		})
 	}
+}
+
+// TestTinySteps replays five AdamW steps, with weight decay on all weights, in both ways of going back.
+func TestTinySteps(t *testing.T) {
+	for _, name := range []string{"llama", "qwen2"} {
+		for _, checkpointing := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s checkpointing=%v", name, checkpointing), func(t *testing.T) {
+				var want tinyReference
+				readJSON(t, filepath.Join(reference(t), "train", "tiny_"+name+".json"), &want)
+				s := openSession(t, Config{
+					ModelDir:              filepath.Join(reference(t), "models", "tiny-"+name),
+					GradientCheckpointing: checkpointing,
+					Optimizer:             OptimizerConfig{WeightDecay: want.AdamW.WeightDecay, DecayAll: true},
+				})
+				replayTiny(t, s, want)
+			})
+		}
+	}
+}
+
+func replayTiny(t *testing.T, s *Session, want tinyReference) {
+	for i, step := range want.AdamW.Steps {
+		m, err := s.Micro(want.AdamW.Batches[step.Batch].batch())
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, fmt.Sprintf("loss of step %d", i+1), m.LossSum/float64(m.Trained), step.Loss, 1e-4)
+		for _, w := range s.trained() {
+			if norm, ok := step.ByWeight[w.name]; ok {
+				near(t, "gradient of "+w.name, bufferNorm(t, w, w.grad)/float64(m.Trained), norm, 1e-3*norm)
+			}
+		}
+		done, err := s.Step(want.AdamW.LR, want.AdamW.MaxGradNorm, m.Trained)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near(t, fmt.Sprintf("grad norm of step %d", i+1), done.GradNorm, step.GradNorm, 1e-3*step.GradNorm)
+	}
+	for _, w := range s.trained() {
+		near(t, "norm of "+w.name, bufferNorm(t, w, w.value), want.AdamW.NormsAfter[w.name], 1e-3)
+	}
+}
+
+func bufferNorm(t *testing.T, w *weight, b compute.Buffer) float64 {
+	t.Helper()
+	values, err := download(b, w.elements())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum)
 }

@@ -105,8 +105,12 @@ func (s *Session) add(w *weight) {
 
 // group sets what one optimizer call updates: a layer each, and the outer weights each for itself.
 func (s *Session) group() {
-	for _, w := range []*weight{s.embed, s.norm, s.head} {
-		if w.trainable && !(w == s.head && s.model.Tied) {
+	outer := []*weight{s.embed, s.norm}
+	if !s.model.Tied {
+		outer = append(outer, s.head)
+	}
+	for _, w := range outer {
+		if w.trainable {
 			s.groups = append(s.groups, []*weight{w})
 		}
 	}

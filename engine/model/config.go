@@ -30,6 +30,7 @@ type Config struct {
 	HiddenAct             string  `json:"hidden_act"`
 	HiddenActivation      string  `json:"hidden_activation"` // Gemma's name for it
 	AttentionBias         bool    `json:"attention_bias"`
+	PadTokenID            *int    `json:"pad_token_id"`
 	MLPBias               bool    `json:"mlp_bias"`
 
 	RopeTheta         float64         `json:"rope_theta"`
@@ -133,6 +134,18 @@ func (c *Config) tied(otherwise bool) bool {
 		return *c.TieWordEmbeddings
 	}
 	return otherwise
+}
+
+// paddingIndex is the row of the embedding that torch.nn.Embedding(padding_idx=pad_token_id) keeps from learning as
+// an input, -1 for none. In a tied model it still learns as an output.
+func (c *Config) paddingIndex() int {
+	switch {
+	case c.PadTokenID == nil || *c.PadTokenID >= c.VocabSize:
+		return -1
+	case *c.PadTokenID < 0:
+		return c.VocabSize + *c.PadTokenID
+	}
+	return *c.PadTokenID
 }
 
 func (c *Config) activation() string {

@@ -17,6 +17,9 @@ func newGemma3(c *Config) (*Model, error) {
 		dim := 256 // Gemma3TextConfig's default
 		c.HeadDim = &dim
 	}
+	if c.PadTokenID == nil {
+		c.PadTokenID = new(int) // Gemma3TextConfig's default is 0
+	}
 	scalar := c.QueryPreAttnScalar
 	if scalar == 0 {
 		scalar = 256

@@ -42,6 +42,7 @@ type Model struct {
 	LayerKind    []int   // of every layer, an index into Kinds
 	EmbedScale   float64 // embeddings are multiplied by it
 	QueryScale   float64 // attention scores are multiplied by it
+	PaddingIndex int     // the embedding's row that gets no gradient as an input, -1 for none
 	NormOffset   float64 // added to norm weights: 1 in Gemma, where they are stored around 0
 	Block        []Param // the weights of one layer
 
@@ -90,6 +91,7 @@ func New(c *Config) (*Model, error) {
 			return nil, err
 		}
 		m.Architecture = f.architecture
+		m.PaddingIndex = c.paddingIndex()
 		return m, nil
 	}
 	if name == "" {
