@@ -37,6 +37,12 @@ func Load(path string) (*Recipe, error) {
 	return Parse(path, data)
 }
 
+// exists reports whether a path names something.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // Parse reads a recipe from memory; name is what errors call it.
 func Parse(name string, data []byte) (*Recipe, error) {
 	root, err := parseYAML(name, data)
