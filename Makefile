@@ -1,0 +1,59 @@
+# make setup   get the native parts and the default model into the cache (done by the others when needed)
+# make build   bin/sftui
+# make run     the workbench on the default model and the embedded sample data
+# make test    go vet and all tests;  make lint   golangci-lint;  make check   both
+# make bench   benchmarks of data, training and interface (figures for BENCHMARKS.md)
+
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sftui
+TOKENIZERS_VERSION := $(shell sed -n 's/.*TokenizersVersion = "\(.*\)"/\1/p' setup/tokenizers.go)
+GO      ?= go
+
+# The linker finds libtokenizers.a here. simd speeds up the pure Go backend; it exists on amd64 only.
+export CGO_ENABLED := 1
+export CGO_LDFLAGS := -O2 -g -L$(CACHE)/native/tokenizers-$(TOKENIZERS_VERSION)
+ifeq ($(shell $(GO) env GOARCH),amd64)
+export GOEXPERIMENT := simd
+endif
+# go-xla must not look for plugins by itself: sftui chooses and checks them.
+export GOMLX_NO_AUTO_INSTALL := 1
+# Silences XLA's start-up chatter, which would land on the screen.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+# The tests of the shared reference run where that folder lies beside the checkout.
+REFERENCE := $(wildcard ../shared/reference)
+ifneq ($(REFERENCE),)
+export SFTUI_REFERENCE ?= $(abspath $(REFERENCE))
+endif
+
+# Packages whose tests also run under the race detector: those that share memory between goroutines and do not
+# spend their time in XLA, which the detector does not see into.
+RACE := $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
+
+.PHONY: setup build run test lint bench check clean
+
+setup:
+	@$(GO) run ./scripts/setup
+
+build: setup
+	$(GO) build -trimpath -o bin/sftui .
+
+run: build
+	./bin/sftui
+
+test: setup
+	$(GO) vet ./...
+	$(GO) test -timeout 20m ./...
+	$(GO) test -race -short -timeout 20m $(RACE)
+
+lint:
+	$(GO) tool -modfile=scripts/lint/go.mod golangci-lint run ./...
+
+check: lint test
+
+bench: build
+	./bin/sftui bench data
+	./bin/sftui bench train
+	./bin/sftui bench ui
+
+clean:
+	rm -rf bin
