@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"sftui/dataset/jinja"
 )
@@ -32,32 +33,54 @@ const (
 )
 
 func newParquetNode(f *parquet.File) (*parquetNode, error) {
-	leaf := 0
-	return buildNode(f.Root(), 0, 0, &leaf)
+	w := &schemaWalk{}
+	for i := range f.Metadata().Schema {
+		if e := &f.Metadata().Schema[i]; e.Type.Valid {
+			w.elements = append(w.elements, e)
+		}
+	}
+	return buildNode(f.Root(), 0, 0, w)
+}
+
+// schemaWalk is how far buildNode has come through the leaf columns.
+type schemaWalk struct {
+	leaf     int
+	elements []*format.SchemaElement // of the leaf columns
+}
+
+// converter is leafConverter, after a look at the file's own schema for the
+// one type that the reader does not know.
+func (w *schemaWalk) converter(c *parquet.Column) (func(parquet.Value) any, error) {
+	if w.leaf < len(w.elements) {
+		if _, half := w.elements[w.leaf].LogicalType.Value.(*format.Float16Type); half {
+			return func(v parquet.Value) any { return float16(v.ByteArray()) }, nil
+		}
+	}
+	return leafConverter(c)
 }
 
 // buildNode reads the schema below c; def and rep are the levels of its parent.
-func buildNode(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error) {
-	n := &parquetNode{name: c.Name(), optional: c.Optional(), leaf: *leaf}
+func buildNode(c *parquet.Column, def, rep int, w *schemaWalk) (*parquetNode, error) {
+	n := &parquetNode{name: c.Name(), optional: c.Optional(), leaf: w.leaf}
 	if n.optional {
 		def++
 	}
 	n.def = def
 	if c.Repeated() { // a bare repeated field: a list without a group around it
-		return buildRepeated(c, n, def, rep, leaf)
+		return buildRepeated(c, n, def, rep, w)
 	}
 	switch {
 	case c.Leaf():
 		n.kind = leafNode
-		convert, err := leafConverter(c)
+		convert, err := w.converter(c)
 		if err != nil {
 			return nil, err
 		}
 		n.convert = convert
-		*leaf++
+		w.leaf++
 	case isListGroup(c):
 		n.kind = listNode
-		item, err := listItem(c, def, rep, leaf)
+		item, err := listItem(c, def, rep, w)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +89,7 @@ func buildNode(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error)
 		n.kind = mapNode
 		n.rep = rep + 1
 		for _, kv := range c.Columns()[0].Columns() {
-			field, err := buildNode(kv, def+1, rep+1, leaf)
+			field, err := buildNode(kv, def+1, rep+1, w)
 			if err != nil {
 				return nil, err
 			}
@@ -75,51 +98,51 @@ func buildNode(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error)
 	default:
 		n.kind = structNode
 		for _, child := range c.Columns() {
-			field, err := buildNode(child, def, rep, leaf)
+			field, err := buildNode(child, def, rep, w)
 			if err != nil {
 				return nil, err
 			}
 			n.fields = append(n.fields, field)
 		}
 	}
-	n.leaves = *leaf - n.leaf
+	n.leaves = w.leaf - n.leaf
 	if n.leaves == 0 {
 		return nil, fmt.Errorf("column %q is a struct without fields, which parquet cannot hold; write the file again", n.name)
 	}
 	return n, nil
 }
 
-func buildRepeated(c *parquet.Column, n *parquetNode, def, rep int, leaf *int) (*parquetNode, error) {
+func buildRepeated(c *parquet.Column, n *parquetNode, def, rep int, w *schemaWalk) (*parquetNode, error) {
 	n.kind, n.rep, n.optional = listNode, rep+1, false
-	item, err := repeatedItem(c, def+1, rep+1, leaf)
+	item, err := repeatedItem(c, def+1, rep+1, w)
 	if err != nil {
 		return nil, err
 	}
-	n.fields, n.leaves = []*parquetNode{item}, *leaf-n.leaf
+	n.fields, n.leaves = []*parquetNode{item}, w.leaf-n.leaf
 	return n, nil
 }
 
 // repeatedItem is the item of a repeated node that is itself the item.
-func repeatedItem(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error) {
-	item := &parquetNode{name: c.Name(), def: def, leaf: *leaf}
+func repeatedItem(c *parquet.Column, def, rep int, w *schemaWalk) (*parquetNode, error) {
+	item := &parquetNode{name: c.Name(), def: def, leaf: w.leaf}
 	if c.Leaf() {
-		convert, err := leafConverter(c)
+		convert, err := w.converter(c)
 		if err != nil {
 			return nil, err
 		}
 		item.convert = convert
-		*leaf++
+		w.leaf++
 	} else {
 		item.kind = structNode
 		for _, child := range c.Columns() {
-			field, err := buildNode(child, def, rep, leaf)
+			field, err := buildNode(child, def, rep, w)
 			if err != nil {
 				return nil, err
 			}
 			item.fields = append(item.fields, field)
 		}
 	}
-	item.leaves = *leaf - item.leaf
+	item.leaves = w.leaf - item.leaf
 	return item, nil
 }
 
@@ -138,12 +161,12 @@ func isListGroup(c *parquet.Column) bool {
 // listItem finds a list's item by the rules of the parquet format: the middle
 // layer is the item itself unless it is a group with exactly one field whose
 // name is not "array" nor ends in _tuple.
-func listItem(c *parquet.Column, def, rep int, leaf *int) (*parquetNode, error) {
+func listItem(c *parquet.Column, def, rep int, w *schemaWalk) (*parquetNode, error) {
 	mid := c.Columns()[0]
 	if mid.Leaf() || len(mid.Columns()) != 1 || mid.Name() == "array" || mid.Name() == c.Name()+"_tuple" {
-		return repeatedItem(mid, def+1, rep+1, leaf)
+		return repeatedItem(mid, def+1, rep+1, w)
 	}
-	return buildNode(mid.Columns()[0], def+1, rep+1, leaf)
+	return buildNode(mid.Columns()[0], def+1, rep+1, w)
 }
 
 func isMapGroup(c *parquet.Column) bool {

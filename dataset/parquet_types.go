@@ -9,6 +9,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"sftui/dataset/jinja"
 )
 
 // leafConverter gives the Go value of a parquet value: what Python sees after
@@ -34,14 +36,24 @@ func leafConverter(c *parquet.Column) (func(parquet.Value) any, error) {
 			b := v.ByteArray()
 			return fmt.Sprintf("%x-%x-%x-%x-%x", b[0:4], b[4:6], b[6:8], b[8:10], b[10:])
 		}, nil
-	case *format.Float16Type:
-		return func(v parquet.Value) any { return float16(v.ByteArray()) }, nil
+	case *format.JsonType:
+		return jsonValue, nil
 	case *format.IntType:
 		return intConverter(c.Type().Kind(), l.IsSigned), nil
 	case *format.VariantType, *format.GeometryType, *format.GeographyType:
 		return nil, fmt.Errorf("column %q has the parquet type %v, which cannot be read; leave the column out of the file", c.Name(), l)
 	}
 	return physicalConverter(c)
+}
+
+// jsonValue is the value that a JSON column's text stands for; text that is no
+// JSON stays text.
+func jsonValue(v parquet.Value) any {
+	out, err := jinja.DecodeJSON(v.ByteArray())
+	if err != nil {
+		return string(v.ByteArray())
+	}
+	return out
 }
 
 func physicalConverter(c *parquet.Column) (func(parquet.Value) any, error) {
