@@ -35,7 +35,10 @@ type command struct {
 
 // commands is the table that dispatch and help are made from.
 func commands() []command {
-	return []command{}
+	return []command{
+		optionsCommand(),
+		recipeCommand(),
+	}
 }
 
 // Main runs the command that args name and returns the process's exit status.

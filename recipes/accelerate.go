@@ -1,6 +1,28 @@
 package recipes
 
-import "go.yaml.in/yaml/v3"
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Accelerate is what a launch configuration of accelerate (ddp, fsdp, zero2,
+// zero3 …) asks for.
+type Accelerate struct {
+	Name        string
+	Kind        string // NO, MULTI_GPU, FSDP, DEEPSPEED, MULTI_CPU …
+	Processes   int
+	Machines    int
+	Precision   string // "no", "bf16", "fp16"
+	ZeroStage   int    // 0 when not DeepSpeed
+	Offload     bool   // parameters or optimizer states in main memory
+	Sharding    string // FSDP's sharding strategy, "" when none
+	UseCPU      bool
+	Accumulates int // gradient_accumulation_steps in the DeepSpeed part, 0 for none or "auto"
+	Clips       float64
+}
 
 // looksLikeAccelerate recognizes a launch configuration of accelerate by keys
 // that no recipe has.
@@ -12,4 +34,158 @@ func looksLikeAccelerate(root *yaml.Node) bool {
 		}
 	}
 	return false
+}
+
+// IsAccelerate reports whether the YAML is a launch configuration of accelerate.
+func IsAccelerate(data []byte) bool {
+	root, err := parseYAML("", data)
+	return err == nil && root != nil && looksLikeAccelerate(root)
+}
+
+// LoadAccelerate reads a launch configuration.
+func LoadAccelerate(path string) (*Accelerate, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("accelerate configuration %s cannot be read: %w", path, err)
+	}
+	return ParseAccelerate(path, data)
+}
+
+// ParseAccelerate reads a launch configuration from memory.
+func ParseAccelerate(name string, data []byte) (*Accelerate, error) {
+	root, perr := parseYAML(name, data)
+	if perr != nil {
+		return nil, perr
+	}
+	if root == nil || !looksLikeAccelerate(root) {
+		return nil, &Error{File: name, Message: "is not a configuration of accelerate: it has no distributed_type"}
+	}
+	budget := maxNodes
+	v, err := plain(root, 0, &budget)
+	if err != nil {
+		return nil, located(name, "", root.Line, err)
+	}
+	o, _ := v.(Object)
+	a := &Accelerate{Name: name, Kind: strings.ToUpper(text(o["distributed_type"])), Precision: strings.ToLower(text(o["mixed_precision"]))}
+	if a.Kind == "" || a.Kind == "FALSE" {
+		a.Kind = "NO"
+	}
+	if a.Precision == "" || a.Precision == "false" {
+		a.Precision = "no"
+	}
+	a.Processes, a.Machines = atLeastOne(o["num_processes"]), atLeastOne(o["num_machines"])
+	a.UseCPU, _ = o["use_cpu"].(bool)
+	a.readDeepspeed(o)
+	a.readFSDP(o)
+	return a, nil
+}
+
+// readDeepspeed reads the ZeRO part.
+func (a *Accelerate) readDeepspeed(o Object) {
+	ds, ok := o["deepspeed_config"].(Object)
+	if !ok || a.Kind != "DEEPSPEED" {
+		return
+	}
+	stage, _ := asFloat(ds["zero_stage"])
+	steps, _ := asFloat(ds["gradient_accumulation_steps"])
+	a.ZeroStage, a.Accumulates = int(stage), int(steps)
+	a.Clips, _ = asFloat(ds["gradient_clipping"])
+	for _, k := range []string{"offload_optimizer_device", "offload_param_device"} {
+		if d := text(ds[k]); d != "" && d != "none" {
+			a.Offload = true
+		}
+	}
+}
+
+// readFSDP reads the FSDP part.
+func (a *Accelerate) readFSDP(o Object) {
+	f, ok := o["fsdp_config"].(Object)
+	if !ok || a.Kind != "FSDP" {
+		return
+	}
+	a.Sharding = text(f["fsdp_sharding_strategy"])
+	if a.Sharding == "" {
+		a.Sharding = "FULL_SHARD"
+	}
+	a.Offload, _ = f["fsdp_offload_params"].(bool)
+}
+
+// text returns a scalar of an Object as text, "" when absent.
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// atLeastOne reads a count; what is missing is one.
+func atLeastOne(v any) int {
+	n, ok := asFloat(v)
+	if !ok || n < 1 {
+		return 1
+	}
+	return int(n)
+}
+
+// Explain says in sentences what the configuration asks for, what that does, and
+// what it means for a run in sftui.
+func (a *Accelerate) Explain(l Language) []string {
+	en := l != Chinese
+	pick := func(english, chinese string) string {
+		if en {
+			return english
+		}
+		return chinese
+	}
+	var out []string
+	switch {
+	case a.Kind == "DEEPSPEED" && a.ZeroStage == 3:
+		out = append(out, pick("DeepSpeed ZeRO-3: each GPU holds a part of the weights, gradients and optimizer moments, and layers are gathered when they are needed.",
+			"DeepSpeed ZeRO-3：每张卡只存一部分权重、梯度与优化器状态，用到某层时再收集。"))
+	case a.Kind == "DEEPSPEED":
+		out = append(out, pick(fmt.Sprintf("DeepSpeed ZeRO-%d: gradients and optimizer moments are divided among the GPUs, the weights are whole on each.", a.ZeroStage),
+			fmt.Sprintf("DeepSpeed ZeRO-%d：梯度与优化器状态分摊到各卡，权重在每张卡上都是完整的。", a.ZeroStage)))
+	case a.Kind == "FSDP":
+		out = append(out, pick("FSDP "+a.Sharding+": PyTorch's own sharding of weights, gradients and moments over the GPUs.",
+			"FSDP "+a.Sharding+"：PyTorch 自带的切分，把权重、梯度与状态分布到各卡。"))
+	case a.Kind == "MULTI_GPU":
+		out = append(out, pick("DDP: every GPU holds the whole model and takes its own rows; gradients are averaged each step.",
+			"DDP：每张卡都有完整模型，各取自己的行，每步平均梯度。"))
+	case a.Kind == "NO":
+		out = append(out, pick("One process on one device.", "单进程、单设备。"))
+	default:
+		out = append(out, pick("Launch type "+a.Kind+".", "启动类型 "+a.Kind+"。"))
+	}
+	if n := a.Processes; n > 1 {
+		out = append(out, pick(fmt.Sprintf("%d processes on %d machine(s): each step takes %d times per_device_train_batch_size rows; on one device multiply gradient_accumulation_steps by %d to keep the steps the same.", n, a.Machines, n, n),
+			fmt.Sprintf("%d 个进程、%d 台机器：每步取 %d 倍 per_device_train_batch_size 行；在单设备上把 gradient_accumulation_steps 乘以 %d 可保持步子不变。", n, a.Machines, n, n)))
+	}
+	if a.Offload {
+		out = append(out, pick("Parts of the model are kept in main memory, which saves GPU memory and costs much speed.", "部分模型放在内存中，省显存但大幅降低速度。"))
+	}
+	switch a.Precision {
+	case "bf16":
+		out = append(out, pick("Arithmetic in bfloat16 (the recipe's bf16: true).", "以 bfloat16 计算（即配方中的 bf16: true）。"))
+	case "fp16":
+		out = append(out, pick("Arithmetic in float16, which sftui does not do; use bf16: true.", "以 float16 计算，sftui 不支持；请用 bf16: true。"))
+	}
+	if a.Accumulates > 1 || a.Clips > 0 {
+		out = append(out, pick("Accumulation or clipping written here is overridden by the recipe's gradient_accumulation_steps and max_grad_norm.",
+			"此处写的累积或裁剪以配方的 gradient_accumulation_steps 与 max_grad_norm 为准。"))
+	}
+	return append(out, pick("sftui trains on one device: instead of sharding use gradient_checkpointing, bf16, use_peft or a smaller per_device_train_batch_size with more accumulation; `sftui forecast` says what each saves.",
+		"sftui 在单设备上训练：请用 gradient_checkpointing、bf16、use_peft，或更小的 per_device_train_batch_size 加更多累积来代替切分；`sftui forecast` 会说明各能省多少。"))
+}
+
+// Suggest returns the changes that make the recipe's steps on one device equal
+// to what the configuration would have launched.
+func (a *Accelerate) Suggest(r *Recipe) []Fix {
+	var out []Fix
+	if a.Processes > 1 {
+		out = append(out, Fix{"gradient_accumulation_steps", fmt.Sprint(r.GradientAccumulationSteps * a.Processes)})
+	}
+	if a.Precision == "bf16" && !r.MixedBf16() {
+		out = append(out, Fix{"bf16", "true"})
+	}
+	return out
 }

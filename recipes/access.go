@@ -19,7 +19,7 @@ func (r *Recipe) Set(key, value string, from Origin) error {
 	}
 	old, ok := oldName(key)
 	if !ok {
-		return &Error{Key: key, Message: unknownKey(key)}
+		return &Error{Key: key, Message: UnknownKey(key)}
 	}
 	n := scalar("", value)
 	if old.Kept() {
@@ -83,7 +83,7 @@ func (r *Recipe) Get(key string) (string, Origin) {
 func (r *Recipe) Reset(key string) error {
 	o, ok := optionTable().byKey[key]
 	if !ok {
-		return &Error{Key: key, Message: unknownKey(key)}
+		return &Error{Key: key, Message: UnknownKey(key)}
 	}
 	o.field(r).Set(o.field(Default()))
 	delete(r.origins, key)

@@ -56,7 +56,7 @@ func Parse(name string, data []byte) (*Recipe, error) {
 		return r, nil
 	}
 	if looksLikeAccelerate(root) {
-		return nil, Errors{{File: name, Message: "this is a launch configuration of accelerate, not a recipe; `sftui recipe show` explains it, `sftui recipe launch` prints what it asks for"}}
+		return nil, Errors{{File: name, Message: "this is a launch configuration of accelerate, not a recipe; `sftui recipe show` explains it"}}
 	}
 	if errs := r.apply(name, root); len(errs) > 0 {
 		return nil, errs
@@ -149,7 +149,7 @@ func (r *Recipe) apply(name string, root *yaml.Node) Errors {
 		if isHolder(p, root) {
 			continue
 		}
-		errs = append(errs, &Error{File: name, Line: p.key.Line, Key: key, Message: unknownKey(key)})
+		errs = append(errs, &Error{File: name, Line: p.key.Line, Key: key, Message: UnknownKey(key)})
 	}
 	return errs
 }

@@ -130,8 +130,8 @@ func oldName(key string) (OldName, bool) {
 	return OldName{}, false
 }
 
-// unknownKey is the sentence for a key that no option has.
-func unknownKey(key string) string {
+// UnknownKey is the sentence for a key that no option has.
+func UnknownKey(key string) string {
 	message := fmt.Sprintf("unknown key %q", shorten(key))
 	if ours, tool, ok := peerKey(key); ok {
 		return fmt.Sprintf("%s: that is %s's name; here it is %q", message, tool, ours)
