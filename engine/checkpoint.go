@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"sftui/engine/compute"
+	"sftui/engine/run"
+)
+
+// Files of a checkpoint folder beside the model's own.
+const (
+	stateFile    = "sftui_state.json"
+	optimizerDir = "optimizer"
+	stateVersion = 1
+	// unfinishedPrefix begins the name of a folder that is still being written.
+	unfinishedPrefix = ".unfinished-"
+)
+
+// diskRetry is how long a run waits before it tries a full disk again.
+const diskRetry = 3 * time.Second
+
+// save writes checkpoint-N for the present step. On a full disk the run pauses
+// and tries again until there is room or it is asked to stop.
+func (l *loop) save(ctx context.Context) error {
+	if l.saved == l.state.Step {
+		return nil
+	}
+	before := l.out.snapshot().State
+	l.out.enter(run.Saving, "")
+	for {
+		start := time.Now()
+		path, err := l.writeCheckpoint()
+		if err == nil {
+			l.saved = l.state.Step
+			isBest := l.state.Best != nil && l.state.Best.Step == l.state.Step
+			l.out.emit(run.Event{Kind: run.KindCheckpoint, Step: l.state.Step, Path: path, Best: isBest, Seconds: time.Since(start).Seconds()})
+			l.prune()
+			if before == run.Paused {
+				l.out.enter(run.Paused, "paused by command")
+			}
+			return nil
+		}
+		if !errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("checkpoint of step %d: %w", l.state.Step, err)
+		}
+		if !l.waitForDisk(ctx, err) {
+			return fmt.Errorf("checkpoint of step %d: %w", l.state.Step, err)
+		}
+	}
+}
+
+// waitForDisk pauses on a full disk and reports whether to try again.
+func (l *loop) waitForDisk(ctx context.Context, err error) bool {
+	if l.out.snapshot().State != run.Paused {
+		message := fmt.Sprintf("the disk of %s is full: free some space and the run goes on by itself", l.run.Dir)
+		l.out.enter(run.Paused, message)
+		l.out.warn(run.CodeDisk, l.state.Step, fmt.Sprintf("%s (%v)", message, err), nil)
+	}
+	for wait := time.Duration(0); wait < diskRetry; wait += diskRetry / 10 {
+		if l.control.stopping() == stopNow || ctx.Err() != nil {
+			return false
+		}
+		if l.control.takeRetry() {
+			return true
+		}
+		time.Sleep(diskRetry / 10)
+	}
+	return true
+}
+
+// writeCheckpoint makes the folder under another name, brings it to the disk
+// and renames it, so that checkpoint-N is always whole.
+func (l *loop) writeCheckpoint() (path string, err error) {
+	name := fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Step)
+	path = l.run.Path(name)
+	temporary := l.run.Path(unfinishedPrefix + name)
+	if err := os.RemoveAll(temporary); err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(temporary))
+		}
+	}()
+	if err := os.MkdirAll(temporary, 0o755); err != nil {
+		return "", err
+	}
+	if err := l.trainer.Export(temporary, compute.ExportOptions{DType: "float32", BaseModel: l.recipe.ModelNameOrPath}); err != nil {
+		return "", err
+	}
+	if !l.recipe.SaveOnlyModel {
+		if err := l.trainer.SaveState(filepath.Join(temporary, optimizerDir)); err != nil {
+			return "", err
+		}
+	}
+	if l.state.Metrics, err = l.out.events.Sync(); err != nil {
+		return "", err
+	}
+	l.state.Version, l.state.CreatedAt = stateVersion, time.Now()
+	l.state.Finger, l.state.Status = l.marks.saved(), l.out.snapshot()
+	data, err := json.MarshalIndent(&l.state, "", "  ")
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(temporary, stateFile), append(data, '\n'), 0o644); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(filepath.Join(temporary, run.RecipeFile), l.recipe.YAML(), 0o644); err != nil {
+		return "", err
+	}
+	return path, publish(temporary, path)
+}
+
+// publish brings everything under a folder to the disk and gives it its final name.
+func publish(temporary, path string) error {
+	err := filepath.WalkDir(temporary, func(name string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return run.SyncDir(name) // an fsync works the same for a file
+	})
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return err
+	}
+	return run.SyncDir(filepath.Dir(path))
+}
+
+// prune removes the oldest checkpoints above save_total_limit. The best one
+// stays when load_best_model_at_end needs it, as in transformers.
+func (l *loop) prune() {
+	limit := l.recipe.SaveTotalLimit
+	if limit == nil || *limit <= 0 {
+		return
+	}
+	list, err := l.run.Checkpoints()
+	if err != nil {
+		l.out.warn(run.CodeCheckpoint, l.state.Step, err.Error(), nil)
+		return
+	}
+	keep := *limit
+	bestStep := -1
+	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil {
+		bestStep = l.state.Best.Step
+		if keep == 1 && bestStep != l.state.Step {
+			keep = 2 // the newest is needed to resume, the best to end with
+		}
+	}
+	left := len(list)
+	for _, c := range list {
+		if left <= keep {
+			return
+		}
+		if c.Step == bestStep || c.Step == l.state.Step {
+			continue
+		}
+		if err := os.RemoveAll(c.Path); err != nil {
+			l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("an old checkpoint cannot be removed: %v", err), nil)
+			return
+		}
+		left--
+	}
+}
+
+// readState reads a checkpoint's state file.
+func readState(dir string) (state, error) {
+	var s state
+	data, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return s, fmt.Errorf("%s is not a checkpoint to resume from: %w", dir, err)
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("%s is not readable: %w", filepath.Join(dir, stateFile), err)
+	}
+	if s.Version != stateVersion {
+		return s, fmt.Errorf("%s was written by another version of sftui (format %d, this one reads %d)", dir, s.Version, stateVersion)
+	}
+	return s, nil
+}
+
+// removeUnfinished removes folders that a killed process was still writing.
+func removeUnfinished(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), unfinishedPrefix) {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

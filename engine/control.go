@@ -1,0 +1,318 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+
+	"sftui/engine/run"
+)
+
+// Names of the options that can be changed in a live run.
+const (
+	keyMicroBatch   = "per_device_train_batch_size"
+	keyAccumulation = "gradient_accumulation_steps"
+	keyScale        = "learning_rate_scale"
+	keyLearningRate = "learning_rate"
+)
+
+// maxLiveBatch bounds a live batch size against a slip of the finger.
+const maxLiveBatch = 4096
+
+// Change is a change of a live run's options. Zero fields stay as they are.
+type Change struct {
+	// Step is the first optimizer step that has it, 0 for the next.
+	Step          int     `json:"step,omitempty"`
+	MicroBatch    int     `json:"per_device_train_batch_size,omitempty"`
+	Accumulation  int     `json:"gradient_accumulation_steps,omitempty"`
+	LearningScale float64 `json:"learning_rate_scale,omitempty"`
+}
+
+// values are the change's options by name.
+func (c Change) values() map[string]string {
+	v := map[string]string{}
+	if c.MicroBatch > 0 {
+		v[keyMicroBatch] = strconv.Itoa(c.MicroBatch)
+	}
+	if c.Accumulation > 0 {
+		v[keyAccumulation] = strconv.Itoa(c.Accumulation)
+	}
+	if c.LearningScale > 0 {
+		v[keyScale] = strconv.FormatFloat(c.LearningScale, 'g', -1, 64)
+	}
+	return v
+}
+
+// String lists the options of the change by name.
+func (c Change) String() string {
+	var parts []string
+	for k, v := range c.values() {
+		parts = append(parts, k+"="+v)
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, " ")
+}
+
+// merge puts the fields that b sets over c's.
+func (c Change) merge(b Change) Change {
+	if b.MicroBatch > 0 {
+		c.MicroBatch = b.MicroBatch
+	}
+	if b.Accumulation > 0 {
+		c.Accumulation = b.Accumulation
+	}
+	if b.LearningScale > 0 {
+		c.LearningScale = b.LearningScale
+	}
+	return c
+}
+
+// ParseChange reads the values of a set command. base is the recipe's
+// learning_rate, against which an absolute learning_rate becomes a scale.
+func ParseChange(values map[string]string, base float64) (Change, error) {
+	var c Change
+	if len(values) == 0 {
+		return c, fmt.Errorf("nothing to set: give %s, %s or %s", keyMicroBatch, keyAccumulation, keyScale)
+	}
+	for key, value := range values {
+		var err error
+		switch key {
+		case keyMicroBatch:
+			c.MicroBatch, err = liveCount(key, value)
+		case keyAccumulation:
+			c.Accumulation, err = liveCount(key, value)
+		case keyScale:
+			c.LearningScale, err = liveFactor(key, value)
+		case keyLearningRate:
+			if c.LearningScale, err = liveFactor(key, value); err == nil {
+				c.LearningScale /= base
+			}
+		default:
+			err = fmt.Errorf("%s cannot be changed in a live run; %s, %s and %s can", key, keyMicroBatch, keyAccumulation, keyScale)
+		}
+		if err != nil {
+			return Change{}, err
+		}
+	}
+	return c, nil
+}
+
+func liveCount(key, value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > maxLiveBatch {
+		return 0, fmt.Errorf("%s must be a whole number from 1 to %d, found %q", key, maxLiveBatch, value)
+	}
+	return n, nil
+}
+
+func liveFactor(key, value string) (float64, error) {
+	f, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(f > 0) || math.IsInf(f, 0) {
+		return 0, fmt.Errorf("%s must be a number above 0, found %q", key, value)
+	}
+	return f, nil
+}
+
+// stopKind is how a run is asked to end.
+type stopKind int
+
+const (
+	stopNot stopKind = iota
+	stopSave
+	stopNow
+)
+
+// Control takes commands for a live run from the control socket, signals or
+// the caller, at any time and from any goroutine. The loop looks at it between
+// optimizer steps.
+type Control struct {
+	mu       sync.Mutex
+	wake     *sync.Cond
+	stop     stopKind
+	save     bool
+	paused   bool
+	retry    bool // resume was asked for while waiting for disk space
+	pending  *Change
+	base     float64
+	fixed    bool // replaying: the micro-batches are given
+	kill     func()
+	snapshot func() run.Status
+}
+
+// NewControl returns a control for one run. kill ends the process at once.
+func NewControl(kill func()) *Control {
+	c := &Control{kill: kill}
+	c.wake = sync.NewCond(&c.mu)
+	return c
+}
+
+// Stop ends the run after the current optimizer step, with a checkpoint when save is set.
+func (c *Control) Stop(save bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kind := stopNow
+	if save {
+		kind = stopSave
+	}
+	c.stop = max(c.stop, kind)
+	c.wake.Broadcast()
+}
+
+// Save asks for a checkpoint after the current optimizer step.
+func (c *Control) Save() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.save = true
+	c.wake.Broadcast()
+}
+
+// Pause holds the run after the current optimizer step; Resume lets it go on.
+func (c *Control) Pause() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused = true
+}
+
+// Resume ends a pause, and looks at once whether a full disk has room again.
+func (c *Control) Resume() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused, c.retry = false, true
+	c.wake.Broadcast()
+}
+
+// Set asks for new options from the next optimizer step on. It may be called
+// again before the last change took effect: later values win.
+func (c *Control) Set(change Change) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fixed && change.MicroBatch > 0 {
+		return fmt.Errorf("%s cannot change while given batches are replayed", keyMicroBatch)
+	}
+	if c.pending != nil {
+		change = c.pending.merge(change)
+	}
+	c.pending = &change
+	c.wake.Broadcast()
+	return nil
+}
+
+// Handle answers one command of the control socket.
+func (c *Control) Handle(cmd run.Command) run.Reply {
+	reply := run.Reply{OK: true}
+	switch cmd.Verb {
+	case run.Set:
+		return c.handleSet(cmd.Values)
+	case run.Save:
+		c.Save()
+		reply.Message = "a checkpoint will be written after this step"
+	case run.Pause:
+		c.Pause()
+		reply.Message = "the run will pause after this step"
+	case run.Resume:
+		c.Resume()
+		reply.Message = "the run goes on"
+	case run.Stop:
+		c.Stop(false)
+		reply.Message = "the run will stop after this step, without a checkpoint"
+	case run.StopAndSave:
+		c.Stop(true)
+		reply.Message = "the run will stop after this step, with a checkpoint"
+	case run.Kill:
+		if c.kill == nil {
+			return run.Reply{Message: "this run cannot be killed from here"}
+		}
+		c.kill()
+		reply.Message = "the process ends now"
+	case run.Query:
+	default:
+		return run.Reply{Message: fmt.Sprintf("no command %q: use set, save, pause, resume, stop, stop_and_save, kill or status", cmd.Verb)}
+	}
+	return c.withStatus(reply)
+}
+
+func (c *Control) handleSet(values map[string]string) run.Reply {
+	c.mu.Lock()
+	base := c.base
+	c.mu.Unlock()
+	change, err := ParseChange(values, base)
+	if err == nil {
+		err = c.Set(change)
+	}
+	if err != nil {
+		return run.Reply{Message: err.Error()}
+	}
+	return c.withStatus(run.Reply{OK: true, Message: change.String() + " will take effect at the next optimizer step that it is compiled for"})
+}
+
+func (c *Control) withStatus(reply run.Reply) run.Reply {
+	c.mu.Lock()
+	snapshot := c.snapshot
+	c.mu.Unlock()
+	if snapshot != nil {
+		s := snapshot()
+		reply.Status = &s
+	}
+	return reply
+}
+
+// attach tells the control about the run it controls.
+func (c *Control) attach(base float64, fixed bool, snapshot func() run.Status) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.base, c.fixed, c.snapshot = base, fixed, snapshot
+}
+
+// stopping is how the run was asked to end, if it was.
+func (c *Control) stopping() stopKind {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stop
+}
+
+// takeSave reports whether a checkpoint was asked for, once.
+func (c *Control) takeSave() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	save := c.save
+	c.save = false
+	return save
+}
+
+// takeChange returns the change that was asked for, once, or nil.
+func (c *Control) takeChange() *Change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change := c.pending
+	c.pending = nil
+	return change
+}
+
+// isPaused reports whether the run should hold.
+func (c *Control) isPaused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused && c.stop == stopNot
+}
+
+// wait blocks until the pause ends, the run is to stop, or a checkpoint is
+// asked for.
+func (c *Control) wait() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.paused && c.stop == stopNot && !c.save {
+		c.wake.Wait()
+	}
+}
+
+// takeRetry reports, once, that resume was asked for.
+func (c *Control) takeRetry() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	retry := c.retry
+	c.retry = false
+	return retry
+}

@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"sftui/dataset"
+	"sftui/dataset/jinja"
+	"sftui/recipes"
+)
+
+// DataOptions are a recipe's settings of data preparation, with a chat
+// template file read in.
+func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
+	o := dataset.DefaultOptions()
+	o.MaxLength = 0
+	if r.MaxLength != nil {
+		o.MaxLength = *r.MaxLength
+	}
+	o.TruncationMode = r.TruncationMode
+	o.Packing, o.PackingStrategy, o.PaddingFree = r.Packing, r.PackingStrategy, r.PaddingFree
+	o.PadToMultipleOf = r.PadToMultipleOf.Int()
+	o.CompletionOnlyLoss, o.AssistantOnlyLoss = r.CompletionOnlyLoss, r.AssistantOnlyLoss
+	o.EOSToken, o.PADToken = r.EosToken, r.PadToken
+	o.TextField, o.Formatting, o.Columns = r.DatasetTextField, r.Formatting, r.Columns
+	o.Shuffle, o.Seed = r.ShuffleDataset, int64(r.Seed)
+	if r.DatasetNumProc != nil {
+		o.DatasetNumProc = *r.DatasetNumProc
+	}
+	if skip, ok := r.DatasetKwargs["skip_prepare_dataset"].(bool); ok {
+		o.SkipPrepare = skip
+	}
+	if len(r.ChatTemplateKwargs) > 0 {
+		o.TemplateKwargs = jinja.NewDict(len(r.ChatTemplateKwargs))
+		for key, value := range r.ChatTemplateKwargs {
+			o.TemplateKwargs.Set(key, value)
+		}
+	}
+	var err error
+	o.ChatTemplate, err = chatTemplate(r)
+	return o, err
+}
+
+// chatTemplate is the text of the template that overrides the model's, or "".
+func chatTemplate(r *recipes.Recipe) (string, error) {
+	if r.ChatTemplate != "" || r.ChatTemplatePath == "" {
+		return r.ChatTemplate, nil
+	}
+	info, err := os.Stat(r.ChatTemplatePath)
+	if err != nil {
+		return "", fmt.Errorf("chat_template_path: %w", err)
+	}
+	if !info.IsDir() {
+		text, err := os.ReadFile(r.ChatTemplatePath)
+		if err != nil {
+			return "", fmt.Errorf("chat_template_path: %w", err)
+		}
+		return string(text), nil
+	}
+	tok, err := dataset.OpenTokenizer(r.ChatTemplatePath)
+	if err != nil {
+		return "", fmt.Errorf("chat_template_path: %w", err)
+	}
+	text := tok.ChatTemplate()
+	if err := tok.Close(); err != nil {
+		return "", err
+	}
+	if text == "" {
+		return "", fmt.Errorf("chat_template_path: %s has a tokenizer without a chat template", r.ChatTemplatePath)
+	}
+	return text, nil
+}
+
+// trainingData is everything read for a run.
+type trainingData struct {
+	train, eval feed // eval may be nil
+	prepared    dataset.Dataset
+	dropped     []dataset.Example
+	source      string
+	close       func() error
+}
+
+// openSources opens the recipe's training source and, where evaluation is
+// asked for, the source to evaluate on.
+func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, total int64)) (train, eval dataset.Source, err error) {
+	if r.DatasetName == "" {
+		return nil, nil, errors.New("dataset_name is not set: give a file, a folder or a hub id")
+	}
+	o := dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit, Progress: progress}
+	train, err = dataset.Open(ctx, r.DatasetName, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if train.Len() == 0 {
+		return nil, nil, errors.Join(fmt.Errorf("dataset_name %s has no rows", r.DatasetName), train.Close())
+	}
+	switch {
+	case r.EvalStrategy == "no" && !r.EvalOnStart:
+		return train, nil, nil
+	case r.EvalDatasetName != "":
+		eval, err = dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{Split: r.DatasetTestSplit})
+	case r.EvalHoldout > 0:
+		return holdOut(train, r.EvalHoldout, int64(r.Seed))
+	default:
+		o.Split = r.DatasetTestSplit
+		if eval, err = dataset.Open(ctx, r.DatasetName, o); err != nil {
+			err = fmt.Errorf("eval_strategy is %s but there is nothing to evaluate on (%w): set eval_dataset_name, or eval_holdout to hold out a share of the rows", r.EvalStrategy, err)
+		}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, train.Close())
+	}
+	return train, eval, nil
+}
+
+// holdOut splits a source as datasets' train_test_split(test_size, seed) does.
+func holdOut(src dataset.Source, size float64, seed int64) (train, test dataset.Source, err error) {
+	n := src.Len()
+	held := int(size)
+	if size < 1 {
+		held = int(math.Ceil(size * float64(n)))
+	}
+	if held >= n {
+		return nil, nil, errors.Join(fmt.Errorf("eval_holdout %v leaves no row of %d to train on", size, n), src.Close())
+	}
+	order := dataset.NumpyPermutation(n, seed)
+	return dataset.Select(src, order[held:]), dataset.Select(src, order[:held]), nil
+}
+
+// prepare reads, renders and tokenizes the training and evaluation rows.
+func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, report func(what string, done, total int)) (*trainingData, error) {
+	options, err := DataOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	trainSource, evalSource, err := openSources(ctx, r, func(done, total int64) { report("reading", int(done), int(total)) })
+	if err != nil {
+		return nil, err
+	}
+	d := &trainingData{source: trainSource.Name(), close: func() error {
+		err := trainSource.Close()
+		if evalSource != nil {
+			err = errors.Join(err, evalSource.Close())
+		}
+		return err
+	}}
+	d.train, d.prepared, d.dropped, err = prepareOne(ctx, trainSource, tok, options, func(done, total int) { report("tokenizing", done, total) })
+	if err == nil && evalSource != nil {
+		if r.EvalPacking != nil {
+			options.Packing = *r.EvalPacking
+		}
+		d.eval, _, _, err = prepareOne(ctx, evalSource, tok, options, func(done, total int) { report("tokenizing evaluation rows", done, total) })
+		if err != nil {
+			err = fmt.Errorf("evaluation data: %w", err)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// prepareOne prepares one source.
+func prepareOne(ctx context.Context, src dataset.Source, tok *dataset.Tokenizer, o dataset.Options, progress func(done, total int)) (feed, dataset.Dataset, []dataset.Example, error) {
+	p, err := dataset.NewPreparer(src, tok, o)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	rows, dropped, err := p.All(ctx, runtime.NumCPU(), progress)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if rows.Len() == 0 {
+		reason := "no row is left"
+		if len(dropped) > 0 {
+			reason = fmt.Sprintf("all %d rows were dropped, the first because: %s", len(dropped), dropped[0].Dropped)
+		}
+		return nil, nil, nil, fmt.Errorf("%s: nothing to train on: %s", src.Name(), reason)
+	}
+	f, err := newExampleFeed(rows, padID(tok, o), o)
+	return f, rows, dropped, err
+}
+
+// padID is the id that fills batches: pad_token, the tokenizer's own, or its
+// end of sequence, as in TRL.
+func padID(tok *dataset.Tokenizer, o dataset.Options) int32 {
+	if o.PADToken != "" {
+		if id, ok := tok.TokenID(o.PADToken); ok {
+			return id
+		}
+	}
+	if _, id := tok.PAD(); id >= 0 {
+		return id
+	}
+	if _, id := tok.EOS(); id >= 0 {
+		return id
+	}
+	return 0
+}
+
+// AbsolutePaths rewrites the recipe's options that name existing local files
+// to absolute paths, so that a run can be resumed from any folder. Where each
+// value came from stays as it is.
+func AbsolutePaths(r *recipes.Recipe) error {
+	for _, key := range []string{"dataset_name", "eval_dataset_name", "model_name_or_path", "chat_template_path"} {
+		value, origin := r.Get(key)
+		if value == "" || filepath.IsAbs(value) {
+			continue
+		}
+		if _, err := os.Stat(value); err != nil {
+			if matches, globErr := filepath.Glob(value); globErr != nil || len(matches) == 0 {
+				continue // a hub id
+			}
+		}
+		abs, err := filepath.Abs(value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		if err := r.Set(key, abs, origin); err != nil {
+			return err
+		}
+	}
+	return nil
+}

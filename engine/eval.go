@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"sftui/engine/run"
+	"sftui/recipes"
+)
+
+// evaluator holds the evaluation data.
+type evaluator struct {
+	feed   feed
+	order  *Order
+	batch  int
+	metric metric
+}
+
+// metric is what "best" means.
+type metric struct {
+	accuracy bool // mean_token_accuracy rather than the loss
+	greater  bool
+}
+
+// newMetric reads metric_for_best_model and greater_is_better.
+func newMetric(r *recipes.Recipe) (metric, error) {
+	var m metric
+	switch strings.TrimPrefix(r.MetricForBestModel, "eval_") {
+	case "", "loss":
+	case "mean_token_accuracy":
+		m = metric{accuracy: true, greater: true}
+	default:
+		return m, fmt.Errorf("metric_for_best_model %q is not supported; use loss or mean_token_accuracy", r.MetricForBestModel)
+	}
+	if r.GreaterIsBetter != nil {
+		m.greater = *r.GreaterIsBetter
+	}
+	return m, nil
+}
+
+// better reports whether value beats the best one so far.
+func (m metric) better(value float64, b *best) bool {
+	switch {
+	case math.IsNaN(value):
+		return false
+	case b == nil:
+		return true
+	case m.greater:
+		return value > b.Metric
+	}
+	return value < b.Metric
+}
+
+// evalProgress is the time between progress events of an evaluation.
+const evalProgress = 500 * time.Millisecond
+
+// evaluate runs over the evaluation data. The loss is averaged as
+// transformers' evaluation loop does: the mean of each batch weighs as much as
+// the batch has rows. The accuracy is the mean over the batches.
+func (l *loop) evaluate(ctx context.Context) error {
+	l.out.enter(run.Evaluating, "")
+	start := time.Now()
+	var lossSum, weights, accuracy float64
+	var batches int
+	result := run.Event{Kind: run.KindEval, Step: l.state.Step, Epoch: l.out.snapshot().Epoch}
+	told := start
+	for at := (Position{}); at.Epoch == 0; {
+		if l.control.stopping() == stopNow || ctx.Err() != nil {
+			return nil
+		}
+		w, err := collect(l.eval.feed, l.eval.order, at, l.eval.batch, 1)
+		if err != nil {
+			return fmt.Errorf("evaluation: %w", err)
+		}
+		m, err := l.trainer.Eval(w.batches[0])
+		if err != nil {
+			return fmt.Errorf("evaluation: %w", err)
+		}
+		rows := float64(len(w.batches[0].InputIDs))
+		if m.Trained > 0 {
+			lossSum += rows * m.LossSum / float64(m.Trained)
+			weights += rows
+			accuracy += float64(m.Correct) / float64(m.Trained)
+		}
+		batches++
+		result.TrainedTokens += m.Trained
+		result.Tokens += m.Tokens
+		at = w.next
+		if time.Since(told) >= evalProgress {
+			told = time.Now()
+			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(at.Offset), Total: int64(l.eval.feed.Len())})
+		}
+	}
+	if weights == 0 {
+		l.out.warn(run.CodeNoTrained, l.state.Step, "no evaluation row has a token that carries loss", nil)
+		return nil
+	}
+	result.Loss = run.Number(lossSum / weights)
+	result.Accuracy = run.Number(accuracy / float64(batches))
+	result.Rows = l.eval.feed.Len()
+	result.Seconds = time.Since(start).Seconds()
+	value := float64(result.Loss)
+	if l.eval.metric.accuracy {
+		value = float64(result.Accuracy)
+	}
+	if l.eval.metric.better(value, l.state.Best) {
+		result.Best = true
+		l.state.Best = &best{Metric: value, Step: l.state.Step}
+	}
+	l.state.LastEval = l.state.Step
+	l.out.emit(result)
+	return l.sample(ctx)
+}

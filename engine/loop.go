@@ -1,0 +1,285 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"sftui/engine/compute"
+	"sftui/engine/run"
+	"sftui/recipes"
+)
+
+// loop is the training loop of one run in this process.
+type loop struct {
+	recipe  *recipes.Recipe
+	run     *run.Run
+	out     *recorder
+	control *Control
+	trainer compute.Trainer
+	feed    feed
+	order   *Order
+	eval    *evaluator // nil without evaluation data
+	sampler *sampler   // nil without prompts
+	cadence cadence
+	marks   fingerprints
+
+	state    state
+	schedule *Schedule
+	changes  []Change    // to come into force before their steps, in order
+	live     *liveChange // asked for and still being compiled
+	ahead    *prefetch   // the next window, being made while this one trains
+	saved    int         // step of the newest checkpoint of this process, -1 for none
+	spikes   spikeDetector
+}
+
+// state is everything a checkpoint needs beside the tensors, so that a resumed
+// run goes on with the very numbers of one that was never interrupted.
+type state struct {
+	Version    int      `json:"version"`
+	Step       int      `json:"step"`
+	TotalSteps int      `json:"total_steps"`
+	Position   Position `json:"position"`
+
+	MicroBatch    int     `json:"per_device_train_batch_size"`
+	Accumulation  int     `json:"gradient_accumulation_steps"`
+	LearningScale float64 `json:"learning_rate_scale"`
+
+	// The schedule runs from 0 to ScheduleTotal; each optimizer step moves it
+	// on by ScheduleStride, which is 1 until a live change of the batch size
+	// changes how many steps the rest of the data takes.
+	ScheduleAt     float64 `json:"schedule_at"`
+	ScheduleStride float64 `json:"schedule_stride"`
+	ScheduleTotal  int     `json:"schedule_total"`
+
+	Best      *best      `json:"best,omitempty"`
+	Recent    []float64  `json:"recent_losses,omitempty"` // for the spike detector
+	LastEval  int        `json:"last_eval_step,omitempty"`
+	Metrics   int64      `json:"metrics_bytes"` // length of metrics.jsonl when this was saved
+	Finger    savedMark  `json:"fingerprints"`
+	Status    run.Status `json:"status"` // sums so far: tokens, seconds, lowest loss
+	CreatedAt time.Time  `json:"created_at"`
+}
+
+// best is the best evaluation so far.
+type best struct {
+	Metric float64 `json:"metric"`
+	Step   int     `json:"step"`
+}
+
+// errStopped ends a run that was asked to stop.
+var errStopped = errors.New("the run was stopped")
+
+// train runs the loop to its end, to a stop, or to an error.
+func (l *loop) train(ctx context.Context) error {
+	if l.recipe.EvalOnStart && l.eval != nil && l.state.Step == 0 {
+		if err := l.evaluate(ctx); err != nil {
+			return err
+		}
+	}
+	for l.state.Step < l.state.TotalSteps {
+		if err := l.between(ctx); err != nil {
+			return err
+		}
+		l.out.becomeTraining()
+		epochEnded, err := l.step()
+		if err != nil {
+			return err
+		}
+		if err := l.afterStep(ctx, epochEnded); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// becomeTraining enters the training state unless the run is in it already.
+func (r *recorder) becomeTraining() {
+	if r.snapshot().State != run.Training {
+		r.enter(run.Training, "")
+	}
+}
+
+// between does what was asked for between two optimizer steps.
+func (l *loop) between(ctx context.Context) error {
+	for {
+		if ctx.Err() != nil {
+			l.control.Stop(true)
+		}
+		if l.control.takeSave() {
+			if err := l.save(ctx); err != nil {
+				return err
+			}
+		}
+		switch l.control.stopping() {
+		case stopSave:
+			if err := l.save(ctx); err != nil {
+				return err
+			}
+			return errStopped
+		case stopNow:
+			return errStopped
+		}
+		if !l.control.isPaused() {
+			break
+		}
+		if l.out.snapshot().State != run.Paused {
+			l.out.enter(run.Paused, "paused by command")
+		}
+		l.control.wait()
+	}
+	return l.takeChanges()
+}
+
+// work is what one optimizer step adds up over its micro-batches.
+type work struct {
+	lossSum                   float64
+	trained, tokens, position int64
+	accuracy                  float64 // sum over micro-batches of the share predicted
+	rows                      []int
+	rowLosses                 []run.Number
+}
+
+// add takes in one micro-batch.
+func (w *work) add(b compute.Batch, m compute.Micro) {
+	w.lossSum += m.LossSum
+	w.trained += m.Trained
+	w.tokens += m.Tokens
+	w.position += m.Positions
+	if m.Trained > 0 {
+		w.accuracy += float64(m.Correct) / float64(m.Trained)
+	}
+	var rows []int
+	for _, r := range b.Rows {
+		rows = append(rows, r...)
+	}
+	w.rows = append(w.rows, rows...)
+	if len(rows) != len(m.RowLossSum) || len(w.rowLosses)+len(rows) != len(w.rows) {
+		return // pieces of rows (wrapped packing): no loss belongs to one row alone
+	}
+	for i, sum := range m.RowLossSum {
+		if m.RowTrained[i] > 0 {
+			sum /= float64(m.RowTrained[i])
+		}
+		w.rowLosses = append(w.rowLosses, run.Number(sum))
+	}
+}
+
+// step makes one optimizer step and reports whether it ended an epoch.
+func (l *loop) step() (epochEnded bool, err error) {
+	start := time.Now()
+	window, err := l.nextWindow()
+	if err != nil {
+		return false, err
+	}
+	var w work
+	for _, b := range window.batches {
+		m, err := l.trainer.Micro(b)
+		if err != nil {
+			return false, fmt.Errorf("step %d: %w", l.state.Step+1, err)
+		}
+		w.add(b, m)
+	}
+	event := l.describe(&w, window)
+	if err := l.update(&w, &event); err != nil {
+		return false, err
+	}
+	l.state.Step++
+	l.state.Position = window.next
+	l.state.ScheduleAt += l.state.ScheduleStride
+	event.Seconds = time.Since(start).Seconds()
+	l.out.emit(event)
+	l.noteSpike(&event)
+	return window.next.Epoch > window.at.Epoch, nil
+}
+
+// describe makes the step's event from what its micro-batches gave.
+func (l *loop) describe(w *work, window *window) run.Event {
+	e := run.Event{
+		Kind: run.KindStep, Step: l.state.Step + 1, TotalSteps: l.state.TotalSteps,
+		Epoch:         l.order.EpochAt(window.at, window.next, window.micro),
+		Loss:          run.Number(math.NaN()),
+		LearningRate:  run.Number(l.schedule.At(l.state.ScheduleAt) * l.state.LearningScale),
+		TrainedTokens: w.trained, Tokens: w.tokens, Positions: w.position,
+		Accuracy:   run.Number(w.accuracy / float64(len(window.batches))),
+		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation,
+		RowIDs: w.rows,
+	}
+	if len(w.rowLosses) == len(w.rows) {
+		e.RowLosses = w.rowLosses
+	}
+	if w.trained > 0 {
+		e.Loss = run.Number(w.lossSum / float64(w.trained))
+	}
+	return e
+}
+
+// update moves the weights, or says why not.
+func (l *loop) update(w *work, e *run.Event) error {
+	if w.trained == 0 {
+		l.trainer.Discard()
+		l.out.warn(run.CodeNoTrained, e.Step, fmt.Sprintf("step %d has no token that carries loss, so the weights stay as they are; look at the labels of its rows", e.Step), w.rows)
+		return nil
+	}
+	if !e.Loss.Finite() {
+		l.trainer.Discard()
+		e.GradNorm = run.Number(math.NaN())
+		return l.notFinite(e, fmt.Sprintf("the loss of step %d is %v", e.Step, float64(e.Loss)))
+	}
+	s, err := l.trainer.Step(float64(e.LearningRate), l.recipe.MaxGradNorm, w.trained)
+	if err != nil {
+		return fmt.Errorf("step %d: %w", e.Step, err)
+	}
+	e.GradNorm = run.Number(s.GradNorm)
+	if s.Skipped || !e.GradNorm.Finite() {
+		return l.notFinite(e, fmt.Sprintf("the gradient norm of step %d is %v", e.Step, s.GradNorm))
+	}
+	return nil
+}
+
+// errNotFinite ends a run whose loss or gradient is not a number any more.
+type errNotFinite struct{ message string }
+
+func (e *errNotFinite) Error() string { return e.message }
+
+// notFinite applies nan_policy; the weights have not moved.
+func (l *loop) notFinite(e *run.Event, what string) error {
+	if l.recipe.NanPolicy == "skip" {
+		l.out.warn(run.CodeNaN, e.Step, what+"; the step is left out", e.RowIDs)
+		return nil
+	}
+	l.out.warn(run.CodeNaN, e.Step, what, e.RowIDs)
+	return &errNotFinite{what + "; nan_policy=skip would leave such steps out, a lower learning_rate may avoid them"}
+}
+
+// afterStep evaluates and saves where the recipe says so.
+func (l *loop) afterStep(ctx context.Context, epochEnded bool) error {
+	last := l.state.Step >= l.state.TotalSteps
+	epochEnded = epochEnded || last
+	isBest := false
+	if l.eval != nil && l.cadence.evaluates(l.state.Step, epochEnded, last, l.out.snapshot().Epoch) {
+		before := l.state.Best
+		if err := l.evaluate(ctx); err != nil {
+			return err
+		}
+		isBest = l.state.Best != before
+	}
+	if l.cadence.saves(l.state.Step, epochEnded, last, isBest) {
+		return l.save(ctx)
+	}
+	return nil
+}
+
+// noteSpike warns when a step's loss jumped out of its recent range.
+func (l *loop) noteSpike(e *run.Event) {
+	if !e.Loss.Finite() {
+		return
+	}
+	usual, spike := l.spikes.add(float64(e.Loss))
+	l.state.Recent = l.spikes.recent
+	if spike {
+		l.out.warn(run.CodeSpike, e.Step, fmt.Sprintf("the loss of step %d is %.4g, usual is %.4g; look at its rows", e.Step, float64(e.Loss), usual), e.RowIDs)
+	}
+}

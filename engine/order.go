@@ -1,0 +1,143 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+
+	"sftui/dataset"
+)
+
+// Position is how far training has come in the data: the epoch and the number
+// of its items (prepared rows, or given batches when replaying) that are used
+// up. Counting rows rather than batches is what lets the batch size change in
+// the middle of an epoch without losing or repeating a row.
+type Position struct {
+	Epoch  int `json:"epoch"`
+	Offset int `json:"offset"`
+}
+
+// Order is the order in which the items of a data set are trained on.
+type Order struct {
+	n        int
+	seed     int64
+	strategy string // train_sampling_strategy
+	dropLast bool
+
+	epoch int // of perm, -1 for none
+	perm  []int
+}
+
+// NewOrder makes the order of n items. strategy is "random" (epoch e is
+// torch.randperm of seed+e, as transformers with accelerate) or "sequential".
+func NewOrder(n int, seed int64, strategy string, dropLast bool) (*Order, error) {
+	switch strategy {
+	case "random", "sequential":
+	case "":
+		strategy = "random"
+	default:
+		return nil, fmt.Errorf("train_sampling_strategy %q is not supported; use random or sequential", strategy)
+	}
+	return &Order{n: n, seed: seed, strategy: strategy, dropLast: dropLast, epoch: -1}, nil
+}
+
+// clone returns an order for another goroutine; both share what is never written.
+func (o *Order) clone() *Order {
+	c := *o
+	return &c
+}
+
+// Epoch returns the items of an epoch in order. The slice is the order's own.
+func (o *Order) Epoch(epoch int) []int {
+	if o.epoch == epoch {
+		return o.perm
+	}
+	if o.strategy == "sequential" {
+		if o.perm == nil {
+			o.perm = make([]int, o.n)
+			for i := range o.perm {
+				o.perm[i] = i
+			}
+		}
+	} else {
+		o.perm = dataset.TorchPermutation(o.n, o.seed+int64(epoch))
+	}
+	o.epoch = epoch
+	return o.perm
+}
+
+// usable is the number of items of an epoch that batches of micro items use.
+func (o *Order) usable(from, micro int) int {
+	if o.dropLast {
+		return o.n - (o.n-from)%micro
+	}
+	return o.n
+}
+
+// Window returns the micro-batches of the next optimizer step as item numbers,
+// and the position after it. A window ends with its epoch, so the last one of
+// an epoch may have fewer micro-batches and its last micro-batch fewer items,
+// as in transformers.
+func (o *Order) Window(at Position, micro, accumulation int) (batches [][]int, next Position) {
+	at = o.normalize(at, micro)
+	items := o.Epoch(at.Epoch)
+	end := o.usable(at.Offset, micro)
+	i := at.Offset
+	for len(batches) < accumulation && i < end {
+		j := min(i+micro, end)
+		batches = append(batches, items[i:j:j])
+		i = j
+	}
+	return batches, o.normalize(Position{Epoch: at.Epoch, Offset: i}, micro)
+}
+
+// normalize moves a position at the end of an epoch to the start of the next.
+func (o *Order) normalize(at Position, micro int) Position {
+	if at.Offset >= o.usable(min(at.Offset, o.n), micro) {
+		return Position{Epoch: at.Epoch + 1}
+	}
+	return at
+}
+
+// StepsFrom is the number of optimizer steps left in an epoch from an offset.
+func (o *Order) StepsFrom(offset, micro, accumulation int) int {
+	left := o.usable(offset, micro) - offset
+	batches := (left + micro - 1) / micro
+	return (batches + accumulation - 1) / accumulation
+}
+
+// TotalSteps is the number of optimizer steps of a run of so many epochs
+// (possibly a fraction), from its start.
+func (o *Order) TotalSteps(epochs float64, micro, accumulation int) int {
+	return int(math.Ceil(epochs * float64(max(1, o.StepsFrom(0, micro, accumulation)))))
+}
+
+// StepsLeft is the number of optimizer steps that a run of so many epochs
+// still has from a position, with batches of a new size.
+func (o *Order) StepsLeft(at Position, epochs float64, micro, accumulation int) int {
+	at = o.normalize(at, micro)
+	perEpoch := o.StepsFrom(0, micro, accumulation)
+	whole := int(math.Floor(epochs))
+	steps := 0
+	if at.Epoch < whole {
+		steps = o.StepsFrom(at.Offset, micro, accumulation) + (whole-at.Epoch-1)*perEpoch
+		at = Position{Epoch: whole}
+	}
+	if part := epochs - float64(whole); part > 0 && at.Epoch == whole {
+		// The rows that the last, partial epoch has left, in steps.
+		last := int(math.Ceil(part * float64(perEpoch)))
+		used := (at.Offset + micro*accumulation - 1) / (micro * accumulation)
+		steps += max(0, last-used)
+	}
+	return steps
+}
+
+// EpochAt is the fractional epoch after a position was reached in the epoch of
+// the window before it, counted in micro-batches as transformers does.
+func (o *Order) EpochAt(window, next Position, micro int) float64 {
+	if next.Epoch > window.Epoch {
+		return float64(next.Epoch)
+	}
+	done := (next.Offset + micro - 1) / micro
+	all := (o.usable(0, micro) + micro - 1) / micro
+	return float64(next.Epoch) + float64(done)/float64(max(1, all))
+}

@@ -1,0 +1,336 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"sftui/dataset"
+	"sftui/engine/compute"
+	"sftui/engine/run"
+	"sftui/recipes"
+)
+
+// setUp resolves the model, prepares the data, opens the device and builds the
+// loop at the point where it begins or goes on.
+func (t *training) setUp(ctx context.Context) error {
+	r := t.o.Recipe
+	dir, err := t.resolveModel(ctx)
+	if err != nil {
+		return err
+	}
+	marks := fingerprints{}
+	if marks.model, err = modelFingerprint(dir); err != nil {
+		return err
+	}
+	if t.tok, err = dataset.OpenTokenizer(dir); err != nil {
+		return err
+	}
+	if err := t.readData(ctx, &marks); err != nil {
+		return err
+	}
+	if t.o.Resume && t.resume.checkpoint != "" {
+		if err := t.checkResume(marks); err != nil {
+			return err
+		}
+	}
+	if t.o.Resume {
+		if err := t.openFolder(); err != nil {
+			return err
+		}
+	}
+	if err := t.openModel(ctx, dir); err != nil {
+		return err
+	}
+	if t.o.Replay != "" {
+		replay, err := openReplay(t.o.Replay, t.opened.Trainer.Info().Vocabulary)
+		if err != nil {
+			return err
+		}
+		t.data.train = replay
+		marks.data, marks.rows = replayFingerprint(replay.batches), replay.Len()
+		if t.o.Resume && t.resume.checkpoint != "" {
+			if err := marks.check(t.resume.state.Finger); err != nil {
+				return err
+			}
+		}
+	}
+	return t.buildLoop(r, marks)
+}
+
+// resolveModel finds the model's folder.
+func (t *training) resolveModel(ctx context.Context) (string, error) {
+	r := t.o.Recipe
+	if r.ModelNameOrPath == "" {
+		return "", fmt.Errorf("model_name_or_path is not set: give a hub id, a model folder or a GGUF file")
+	}
+	t.phase(run.Starting, "opening the model")
+	return t.o.Host.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+}
+
+// phase enters a state, or only tells about it while a resume is not accepted.
+func (t *training) phase(s run.State, message string) {
+	if t.accepted {
+		t.out.enter(s, message)
+	} else if t.o.OnEvent != nil {
+		t.o.OnEvent(run.Event{Kind: run.KindPhase, Time: time.Now(), Phase: string(s), Message: message})
+	}
+}
+
+// prepareProgress is the time between progress events of the preparation.
+const prepareProgress = 200 * time.Millisecond
+
+// readData prepares the rows.
+func (t *training) readData(ctx context.Context, marks *fingerprints) error {
+	if t.o.Replay != "" {
+		t.data = &trainingData{source: t.o.Replay, close: func() error { return nil }}
+		return nil
+	}
+	t.phase(run.Preparing, "reading the data")
+	var told time.Time
+	report := func(what string, done, total int) {
+		if time.Since(told) < prepareProgress && done != total {
+			return
+		}
+		told = time.Now()
+		e := run.Event{Kind: run.KindPhase, Phase: string(run.Preparing), Message: what, Done: int64(done), Total: int64(total)}
+		if t.accepted {
+			t.out.emit(e)
+		} else if t.o.OnEvent != nil {
+			e.Time = told
+			t.o.OnEvent(e)
+		}
+	}
+	var err error
+	if t.data, err = prepare(ctx, t.o.Recipe, t.tok, report); err != nil {
+		return err
+	}
+	marks.rows = t.data.prepared.Len()
+	marks.data, err = dataFingerprint(t.data.prepared)
+	return err
+}
+
+// checkResume refuses to go on when model, data or recipe changed.
+func (t *training) checkResume(marks fingerprints) error {
+	if t.o.Replay == "" {
+		if err := marks.check(t.resume.state.Finger); err != nil {
+			return err
+		}
+	}
+	return checkRecipe(t.resume.recipe, t.o.Recipe)
+}
+
+// openModel opens the device and loads the model onto it.
+func (t *training) openModel(ctx context.Context, dir string) error {
+	r := t.o.Recipe
+	kind := r.Device
+	if kind == "" || r.UseCPU {
+		kind = "auto"
+		if r.UseCPU {
+			kind = "cpu"
+		}
+	}
+	t.phase(run.Starting, "loading the model")
+	var err error
+	if t.opened, err = t.o.Host.OpenModel(ctx, kind, ComputeConfig(r, dir)); err != nil {
+		return err
+	}
+	t.out.mu.Lock()
+	t.out.memory = t.opened.Memory
+	t.out.mu.Unlock()
+	if t.opened.Warning != "" {
+		t.out.log(t.opened.Warning)
+	}
+	return nil
+}
+
+// ComputeConfig is what a recipe asks of the tensor engine for the model in dir.
+// Weights and moments are always float32; bf16 (or a dtype of bfloat16) says
+// that products are computed in bfloat16.
+func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
+	c := compute.Config{
+		ModelDir: dir, DType: "float32", Attention: r.AttnImplementation,
+		GradientCheckpointing: r.GradientCheckpointing,
+		Seed:                  int64(r.Seed), LabelSmoothing: r.LabelSmoothingFactor,
+		Optimizer: compute.OptimizerConfig{
+			Name: r.Optim, Beta1: r.AdamBeta1, Beta2: r.AdamBeta2, Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay,
+		},
+	}
+	if r.ActivationCheckpointing != nil {
+		c.GradientCheckpointing = *r.ActivationCheckpointing
+	}
+	if r.Bf16 != nil && *r.Bf16 || r.Dtype == "bfloat16" {
+		c.DType = "bfloat16"
+	}
+	if r.MaxLength != nil {
+		c.MaxLength = *r.MaxLength
+	}
+	if r.NeftuneNoiseAlpha != nil {
+		c.NEFTuneAlpha = *r.NeftuneNoiseAlpha
+	}
+	if r.UsePeft {
+		c.LoRA = &compute.LoRAConfig{
+			R: r.LoraR, Alpha: float64(r.LoraAlpha), Dropout: r.LoraDropout,
+			TargetModules: r.LoraTargetModules, ModulesToSave: r.LoraModulesToSave, UseRSLoRA: r.UseRslora,
+		}
+	}
+	return c
+}
+
+// dataSeed is the seed of the order of the data.
+func dataSeed(r *recipes.Recipe) int64 {
+	if r.DataSeed != nil {
+		return int64(*r.DataSeed)
+	}
+	return int64(r.Seed)
+}
+
+// buildLoop makes the loop for a new run or at a checkpoint.
+func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
+	strategy, micro := r.TrainSamplingStrategy, r.PerDeviceTrainBatchSize
+	if t.data.train.Fixed() {
+		strategy, micro = "sequential", 1
+	}
+	order, err := NewOrder(t.data.train.Len(), dataSeed(r), strategy, r.DataloaderDropLast)
+	if err != nil {
+		return err
+	}
+	l := &loop{
+		recipe: r, run: t.folder, out: t.out, control: t.o.Control, trainer: t.opened.Trainer,
+		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1,
+	}
+	perEpoch := order.StepsFrom(0, micro, r.GradientAccumulationSteps)
+	if perEpoch == 0 {
+		return fmt.Errorf("%d rows are fewer than one batch of %d, and dataloader_drop_last drops it", order.n, micro)
+	}
+	total := r.MaxSteps
+	if total <= 0 {
+		total = order.TotalSteps(r.NumTrainEpochs, micro, r.GradientAccumulationSteps)
+	}
+	if total <= 0 {
+		return fmt.Errorf("there is nothing to do: num_train_epochs is %v and max_steps is %d", r.NumTrainEpochs, r.MaxSteps)
+	}
+	l.state = state{
+		TotalSteps: total, MicroBatch: micro, Accumulation: r.GradientAccumulationSteps, LearningScale: 1,
+		ScheduleStride: 1, ScheduleTotal: total,
+	}
+	if t.resume.checkpoint != "" {
+		if err := t.restore(l, total); err != nil {
+			return err
+		}
+	}
+	l.schedule, err = NewSchedule(r.LrSchedulerType, r.LearningRate, WarmupSteps(r.WarmupSteps, 0, l.state.ScheduleTotal), l.state.ScheduleTotal, r.LrSchedulerKwargs)
+	if err != nil {
+		return err
+	}
+	if l.cadence, err = newCadence(r, l.state.ScheduleTotal); err != nil {
+		return err
+	}
+	if err := t.addEvaluation(l); err != nil {
+		return err
+	}
+	t.loop = l
+	t.o.Control.attach(r.LearningRate, t.data.train.Fixed(), t.out.snapshot)
+	t.announce(l, perEpoch)
+	return nil
+}
+
+// restore puts the loop where a checkpoint was.
+func (t *training) restore(l *loop, total int) error {
+	if err := l.trainer.LoadState(joinPath(t.resume.checkpoint, optimizerDir)); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", t.resume.checkpoint, err)
+	}
+	fresh := l.state
+	l.state = t.resume.state
+	l.spikes.recent = l.state.Recent
+	if t.o.Resume {
+		l.saved = l.state.Step
+		return nil
+	}
+	// A fork takes the weights, the optimizer and the place in the data, and
+	// its own recipe for the rest. The schedule goes on at the same step.
+	l.state.MicroBatch, l.state.Accumulation, l.state.LearningScale = fresh.MicroBatch, fresh.Accumulation, fresh.LearningScale
+	l.state.TotalSteps, l.state.ScheduleTotal, l.state.ScheduleStride = total, total, 1
+	l.state.ScheduleAt, l.state.Best = float64(l.state.Step), nil
+	if l.state.Position.Offset >= l.order.n {
+		l.state.Position = Position{Epoch: l.state.Position.Epoch + 1}
+	}
+	return nil
+}
+
+// addEvaluation adds the evaluation data and the sample prompts.
+func (t *training) addEvaluation(l *loop) error {
+	m, err := newMetric(t.o.Recipe)
+	if err != nil {
+		return err
+	}
+	if t.data.eval != nil {
+		order, err := NewOrder(t.data.eval.Len(), 0, "sequential", false)
+		if err != nil {
+			return err
+		}
+		l.eval = &evaluator{feed: t.data.eval, order: order, batch: t.o.Recipe.PerDeviceEvalBatchSize, metric: m}
+	}
+	if l.eval == nil && t.o.Recipe.EvalStrategy != "no" && t.o.Replay != "" {
+		t.out.log("evaluation is left out while given batches are replayed")
+	}
+	template, err := chatTemplate(t.o.Recipe)
+	if err != nil {
+		return err
+	}
+	if template == "" {
+		template = t.tok.ChatTemplate()
+	}
+	l.sampler, err = newSampler(t.o.Recipe, t.tok, template)
+	return err
+}
+
+// announce records the start event and what the data lost on its way.
+func (t *training) announce(l *loop, perEpoch int) {
+	r, info := t.o.Recipe, l.trainer.Info()
+	epochs := r.NumTrainEpochs
+	if r.MaxSteps > 0 {
+		epochs = float64(l.state.TotalSteps) / float64(perEpoch)
+	}
+	t.out.update(func(s *run.Status) {
+		s.MicroBatch, s.Accumulation = l.state.MicroBatch, l.state.Accumulation
+		s.LearningScale = l.state.LearningScale
+	})
+	t.out.emit(run.Event{
+		Kind: run.KindStart, Step: l.state.Step, TotalSteps: l.state.TotalSteps, Epochs: epochs, Rows: t.data.train.Len(),
+		Model: r.ModelNameOrPath, Data: t.data.source, Device: t.opened.Name, Resumed: t.o.Resume && t.resume.checkpoint != "",
+		Parameters: info.Parameters, Trainable: info.Trainable,
+		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation,
+	})
+	if n := len(t.data.dropped); n > 0 {
+		t.out.warn(run.CodeData, 0, fmt.Sprintf("%d of %d rows are left out; the first because: %s", n, n+l.marks.rows, t.data.dropped[0].Dropped), firstRows(t.data.dropped))
+	}
+	t.forecastDisk(l, perEpoch)
+}
+
+// maxNamedRows bounds the rows that one warning names.
+const maxNamedRows = 100
+
+func firstRows(dropped []dataset.Example) []int {
+	rows := make([]int, 0, min(len(dropped), maxNamedRows))
+	for _, e := range dropped[:cap(rows)] {
+		rows = append(rows, e.Row)
+	}
+	return rows
+}
+
+// forecastDisk warns before the run when its checkpoints will not fit.
+func (t *training) forecastDisk(l *loop, perEpoch int) {
+	need := forecastDisk(t.o.Recipe, l.trainer.Info(), l.cadence, l.state.TotalSteps-l.state.Step, perEpoch)
+	free, err := freeDisk(t.folder.Dir)
+	if err != nil {
+		t.out.log(err.Error())
+		return
+	}
+	if uint64(need.Total()) > free {
+		t.out.warn(run.CodeDisk, l.state.Step, strings.TrimSpace(fmt.Sprintf(
+			"%d checkpoints of %s and the final model need %s, but the disk of %s has %s free: set save_total_limit, or the run will pause when it is full",
+			need.Checkpoints, Bytes(need.Checkpoint), Bytes(need.Total()), t.folder.Dir, Bytes(int64(free)))), nil)
+	}
+}

@@ -1,0 +1,364 @@
+// Package engine trains: it turns a recipe into a run. It holds the training
+// loop, its schedules and its order of the data, checkpoints and resuming, live
+// control, evaluation and forecasts. Tensors are compute's business, rows are
+// dataset's, and nothing here knows a user interface: everything that happens
+// is an event of engine/run.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"sftui/dataset"
+	"sftui/engine/compute"
+	"sftui/engine/device"
+	"sftui/engine/run"
+	"sftui/recipes"
+)
+
+// Host is what a run needs from the machine it is on.
+type Host struct {
+	// ResolveModel returns the folder of a hub id, folder or GGUF file.
+	ResolveModel func(ctx context.Context, nameOrPath, revision string) (dir string, err error)
+	// Plugin returns the folder of the XLA plugin of a kind ("cpu", "cuda").
+	Plugin func(ctx context.Context, kind string) (string, error)
+
+	// open stands in for a device and a session in tests of the loop.
+	open func(ctx context.Context, kind string, c compute.Config) (*Opened, error)
+}
+
+// Opened is a model on a device.
+type Opened struct {
+	Trainer compute.Trainer
+	Memory  func() device.Reading
+	Name    string // of the device
+	Warning string
+	Close   func()
+}
+
+// OpenModel opens a model folder on a device of a kind.
+func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Opened, error) {
+	if h.open != nil {
+		return h.open(ctx, kind, c)
+	}
+	dev, err := device.Open(ctx, kind, h.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	session, err := compute.Open(dev, c)
+	if err != nil {
+		dev.Close()
+		return nil, err
+	}
+	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, Warning: dev.Warning, Close: func() {
+		session.Close()
+		dev.Close()
+	}}, nil
+}
+
+// TrainOptions says what to train and where.
+type TrainOptions struct {
+	Recipe    *recipes.Recipe
+	RunDir    string
+	Resume    bool     // go on from the newest checkpoint in RunDir
+	From      string   // checkpoint folder of another run to start from (a fork)
+	Replay    string   // JSON file of micro-batches to train on instead of the data
+	Force     bool     // start although the forecast says it cannot fit
+	Changes   []Change // options that change at given steps, in order of step
+	Arguments []string // command line, for the record
+	Host      Host
+	Control   *Control        // optional
+	OnEvent   func(run.Event) // called for every event, soon to return
+}
+
+// Result is how a run ended.
+type Result struct {
+	State  run.State // Finished or Stopped
+	Status run.Status
+	Dir    string
+}
+
+// Train trains in this process until the run is finished, stopped or failed.
+// A failure is both recorded in the run folder and returned.
+func Train(ctx context.Context, o TrainOptions) (Result, error) {
+	folder, previous, err := openFolder(&o)
+	if err != nil {
+		return Result{}, err
+	}
+	t := &training{o: &o, folder: folder, previous: previous}
+	defer t.release()
+	if err := t.begin(); err != nil {
+		return Result{Dir: folder.Dir}, err
+	}
+	err = t.run(ctx)
+	return t.end(err)
+}
+
+// openFolder makes or opens the run folder and refuses one that is in use.
+func openFolder(o *TrainOptions) (*run.Run, []byte, error) {
+	if o.Control == nil {
+		o.Control = NewControl(nil)
+	}
+	folder, err := run.Create(o.RunDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	previous, err := os.ReadFile(folder.Path(run.StatusFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, nil, err
+	}
+	if previous == nil {
+		if _, err := os.Stat(folder.Path(run.MetricsFile)); err == nil && !o.Resume {
+			return nil, nil, fmt.Errorf("%s already has a %s; give another folder, or --resume", folder.Dir, run.MetricsFile)
+		}
+		return folder, nil, nil
+	}
+	status, err := folder.Status()
+	if err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case status.Alive:
+		return nil, nil, fmt.Errorf("%s is being trained by process %d at this moment", folder.Dir, status.PID)
+	case !o.Resume:
+		return nil, nil, fmt.Errorf("%s holds a run already (%s at step %d); use --resume to go on with it, or another --run", folder.Dir, status.State, status.Step)
+	}
+	return folder, previous, nil
+}
+
+// training is one call of Train.
+type training struct {
+	o        *TrainOptions
+	folder   *run.Run
+	previous []byte // run.json before a resume
+	out      *recorder
+	server   *run.Server
+	resume   resumePoint
+	opened   *Opened
+	tok      *dataset.Tokenizer
+	data     *trainingData
+	loop     *loop
+	accepted bool // a resume passed its checks; from here the folder is ours to write
+}
+
+// begin finds the checkpoint, and opens the events and the control socket.
+func (t *training) begin() error {
+	t.out = &recorder{run: t.folder, onEvent: t.o.OnEvent}
+	t.out.status = run.Status{State: run.Starting, Started: time.Now(), Arguments: t.o.Arguments}
+	if err := removeUnfinished(t.folder.Dir); err != nil {
+		return fmt.Errorf("clear the run folder: %w", err)
+	}
+	switch {
+	case t.o.Resume:
+		var skipped []string
+		var err error
+		if t.resume, skipped, err = findResume(t.folder); err != nil {
+			return err
+		}
+		for _, why := range skipped {
+			fmt.Fprintln(os.Stderr, "sftui:", why)
+		}
+	case t.o.From != "":
+		var err error
+		if t.resume, err = readResume(t.o.From); err != nil {
+			return err
+		}
+		t.out.status.Parent = t.o.From
+	}
+	if t.o.Recipe == nil {
+		return errors.New("there is no recipe to train with")
+	}
+	if t.o.Resume {
+		return nil // the events are opened once the resume is known to be sound
+	}
+	return t.openFolder()
+}
+
+// openFolder takes the run folder over: events, status and control socket.
+func (t *training) openFolder() error {
+	if t.o.Resume {
+		if err := t.takeOver(); err != nil {
+			return err
+		}
+	}
+	t.accepted = true
+	t.out.status.Mine()
+	var err error
+	if t.out.events, err = run.NewWriter(t.folder.Path(run.MetricsFile)); err != nil {
+		return err
+	}
+	if err := t.folder.WriteStatus(t.out.status, true); err != nil {
+		return err
+	}
+	if err := run.WriteFileAtomic(t.folder.Path(run.RecipeFile), t.o.Recipe.YAML(), true); err != nil {
+		return fmt.Errorf("write the effective recipe: %w", err)
+	}
+	t.server, err = t.folder.Listen(t.o.Control.Handle)
+	return err
+}
+
+// takeOver cuts the events back to the checkpoint and carries its sums on.
+func (t *training) takeOver() error {
+	changes, err := laterChanges(t.folder, t.resume.state.Metrics, t.resume.state.Step)
+	if err != nil {
+		return err
+	}
+	t.o.Changes = changes
+	if err := cutMetrics(t.folder, t.resume.state.Metrics); err != nil {
+		return err
+	}
+	old, err := t.folder.Status()
+	if err != nil {
+		return err
+	}
+	carried := t.resume.state.Status
+	carried.Started, carried.Resumes, carried.Parent = old.Started, old.Resumes+1, old.Parent
+	carried.State, carried.Message, carried.Arguments = run.Starting, "", t.o.Arguments
+	carried.Export, carried.Checkpoint = "", t.resume.checkpoint
+	t.out.status = carried
+	return nil
+}
+
+// run sets everything up and trains.
+func (t *training) run(ctx context.Context) error {
+	if err := t.setUp(ctx); err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Add(1)
+	go t.out.watchMemory(stop, &watching)
+	defer watching.Wait()
+	defer close(stop)
+	if err := t.loop.warmUp(t.o.Force); err != nil {
+		return err
+	}
+	err := t.loop.train(ctx)
+	t.loop.settle()
+	if err != nil {
+		return t.loop.afterFailure(ctx, err)
+	}
+	return t.loop.finish()
+}
+
+// end records how the run ended.
+func (t *training) end(err error) (Result, error) {
+	if !t.accepted {
+		// A refused resume leaves the folder as it was.
+		return Result{Dir: t.folder.Dir}, err
+	}
+	reason, message := run.Finished, ""
+	switch {
+	case errors.Is(err, errStopped):
+		reason = run.Stopped
+	case err != nil:
+		reason, message = run.Failed, err.Error()
+	}
+	done := run.Event{Kind: run.KindDone, Step: t.out.snapshot().Step, Reason: string(reason), Message: message}
+	if reason == run.Finished {
+		done.Path = t.folder.Path(run.ModelDir)
+	}
+	t.out.emit(done)
+	status := t.out.snapshot()
+	if closeErr := t.out.events.Close(); err == nil {
+		err = closeErr
+	}
+	if reason != run.Failed && (err == nil || errors.Is(err, errStopped)) {
+		return Result{State: reason, Status: status, Dir: t.folder.Dir}, nil
+	}
+	return Result{State: run.Failed, Status: status, Dir: t.folder.Dir}, err
+}
+
+// release closes what is open, in the reverse order of opening.
+func (t *training) release() {
+	if t.opened != nil {
+		t.opened.Close()
+	}
+	for _, c := range []func() error{t.closeServer, t.closeData, t.closeTokenizer} {
+		if err := c(); err != nil {
+			fmt.Fprintln(os.Stderr, "sftui:", err)
+		}
+	}
+}
+
+func (t *training) closeServer() error {
+	if t.server == nil {
+		return nil
+	}
+	return t.server.Close()
+}
+
+func (t *training) closeData() error {
+	if t.data == nil {
+		return nil
+	}
+	return t.data.close()
+}
+
+func (t *training) closeTokenizer() error {
+	if t.tok == nil {
+		return nil
+	}
+	return t.tok.Close()
+}
+
+// finish loads the best model where asked for, and writes the final one.
+func (l *loop) finish() error {
+	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil && l.state.Best.Step != l.state.Step {
+		path := l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Best.Step))
+		if err := l.trainer.LoadState(filepath.Join(path, optimizerDir)); err != nil {
+			l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the best model (step %d) cannot be loaded, so the last one is exported: %v", l.state.Best.Step, err), nil)
+		} else {
+			l.out.log(fmt.Sprintf("loaded the best model, of step %d", l.state.Best.Step))
+		}
+	}
+	l.out.enter(run.Saving, "writing the final model")
+	return exportTo(l.trainer, l.run.Path(run.ModelDir), exportOptions(l.recipe))
+}
+
+// exportOptions are those of a run's final model. Its type is the one that
+// training held the weights in, as with TRL's save_model.
+func exportOptions(r *recipes.Recipe) compute.ExportOptions {
+	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype}
+	if o.DType == "auto" {
+		o.DType = ""
+	}
+	return o
+}
+
+// exportTo writes a model folder whole or not at all.
+func exportTo(trainer compute.Trainer, path string, o compute.ExportOptions) (err error) {
+	temporary := filepath.Join(filepath.Dir(path), unfinishedPrefix+filepath.Base(path))
+	if err := os.RemoveAll(temporary); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("export: %w", errors.Join(err, os.RemoveAll(temporary)))
+		}
+	}()
+	if err := os.MkdirAll(temporary, 0o755); err != nil {
+		return err
+	}
+	if err := trainer.Export(temporary, o); err != nil {
+		return err
+	}
+	return publish(temporary, path)
+}
+
+// afterFailure saves what can be saved before a run ends early.
+func (l *loop) afterFailure(ctx context.Context, err error) error {
+	var bad *errNotFinite
+	if errors.As(err, &bad) && l.saved != l.state.Step {
+		// The weights are those of the last good step.
+		if saveErr := l.save(ctx); saveErr != nil {
+			return errors.Join(err, saveErr)
+		}
+	}
+	return err
+}

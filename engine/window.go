@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"sftui/engine/compute"
+)
+
+// window is the data of one optimizer step.
+type window struct {
+	at, next            Position
+	micro, accumulation int
+	batches             []compute.Batch
+}
+
+// collect makes the window at a position.
+func collect(f feed, o *Order, at Position, micro, accumulation int) (*window, error) {
+	w := &window{at: o.normalize(at, micro), micro: micro, accumulation: accumulation}
+	items, next := o.Window(at, micro, accumulation)
+	w.next = next
+	for _, part := range items {
+		b, err := f.Batch(part)
+		if err != nil {
+			return nil, err
+		}
+		w.batches = append(w.batches, b)
+	}
+	return w, nil
+}
+
+// prefetch is a window that another goroutine makes.
+type prefetch struct {
+	at                  Position
+	micro, accumulation int
+	done                chan struct{}
+	window              *window
+	err                 error
+}
+
+// nextWindow returns the window of the next step, usually made ahead of time,
+// and starts making the one after it.
+func (l *loop) nextWindow() (*window, error) {
+	at, micro, accumulation := l.state.Position, l.state.MicroBatch, l.state.Accumulation
+	var w *window
+	var err error
+	if p := l.ahead; p != nil {
+		<-p.done // one goroutine at a time holds the order of the data ahead
+		if p.at == at && p.micro == micro && p.accumulation == accumulation {
+			w, err = p.window, p.err
+		}
+		l.ahead = nil
+	}
+	if w == nil && err == nil {
+		w, err = collect(l.feed, l.order, at, micro, accumulation)
+	}
+	if err == nil && l.state.Step+1 < l.state.TotalSteps {
+		l.startPrefetch(w.next)
+	}
+	return w, err
+}
+
+// startPrefetch makes the window at a position in the background and compiles
+// the shapes in it that are new, so that the step which needs them does not wait.
+func (l *loop) startPrefetch(at Position) {
+	p := &prefetch{at: at, micro: l.state.MicroBatch, accumulation: l.state.Accumulation, done: make(chan struct{})}
+	l.ahead = p
+	order := l.order.clone()
+	go func() {
+		defer close(p.done)
+		p.window, p.err = collect(l.feed, order, p.at, p.micro, p.accumulation)
+		if p.err != nil {
+			return
+		}
+		// A shape that does not compile fails again, with the step's number,
+		// where it is used.
+		_ = l.compile(p.window)
+	}()
+}
+
+// compile prepares the shapes of a window that are not compiled yet.
+func (l *loop) compile(w *window) error {
+	for _, b := range w.batches {
+		if s := l.trainer.ShapeOf(b); !l.trainer.Compiled(s) {
+			if err := l.trainer.Prepare(s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// compiled reports whether every shape of a window is.
+func (l *loop) compiled(w *window) bool {
+	for _, b := range w.batches {
+		if !l.trainer.Compiled(l.trainer.ShapeOf(b)) {
+			return false
+		}
+	}
+	return true
+}
+
+// settle waits for the goroutine that makes the next window.
+func (l *loop) settle() {
+	if l.ahead != nil {
+		<-l.ahead.done
+		l.ahead = nil
+	}
+	if l.live != nil {
+		<-l.live.done
+	}
+}
