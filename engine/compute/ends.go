@@ -3,6 +3,7 @@ package compute
 import (
 	"fmt"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -60,6 +61,7 @@ func (s *Session) embedBackwardProgram(positions int) (*program, error) {
 	return s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
 			total := b.float("total", s.embed.shape...)
+			b.update(total, 0)
 			ids := b.int("ids", positions)
 			dx := b.float("dx", positions, s.model.Config.HiddenSize)
 			if s.model.EmbedScale != 1 {
@@ -92,6 +94,7 @@ func (s *Session) putProgram(positions, chunk int) (*program, error) {
 	return s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
 			dx := b.float("dx", positions, s.model.Config.HiddenSize)
+			b.update(dx, 0)
 			at := b.int("at", chunk)
 			dh := b.float("dh", chunk, s.model.Config.HiddenSize)
 			return []*graph.Node{graph.ScatterSum(dx, graph.InsertAxes(at, -1), dh, false, false)}
@@ -159,6 +162,7 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	outputs = append(outputs, graph.Gradient(along(normed, dNormed), wrt...)...)
 	if s.head.trainable {
 		total := b.float("total", s.head.shape...)
+		b.update(total, len(outputs))
 		dTable := graph.Dot(dLogits, low).WithOutputDType(dtypes.Float32).General([]int{0}, nil, []int{0}, nil)
 		outputs = append(outputs, graph.Add(total, dTable))
 	}
@@ -186,6 +190,20 @@ func toDType(x *graph.Node, dtype dtypes.DType) *graph.Node {
 		return x
 	}
 	return graph.ConvertDType(x, dtype)
+}
+
+// zeros makes a buffer of zeros on the device.
+func (s *Session) zeros(shape []int) (compute.Buffer, error) {
+	key := fmt.Sprint("zeros ", shape)
+	program, err := s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			return []*graph.Node{graph.Zeros(b.g, shapes.Make(dtypes.Float32, shape...))}
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return one(program.run())
 }
 
 // prepareEnds compiles the programs around the blocks for a shape.

@@ -56,6 +56,7 @@ func (s *Session) accumulate(group []*weight, grads []compute.Buffer) error {
 			var sums []*graph.Node
 			for i, w := range group {
 				total := b.float(fmt.Sprint("total", i), w.shape...)
+				b.update(total, i)
 				sums = append(sums, graph.Add(total, b.float(fmt.Sprint("grad", i), w.shape...)))
 			}
 			return sums
@@ -73,7 +74,6 @@ func (s *Session) accumulate(group []*weight, grads []compute.Buffer) error {
 		return err
 	}
 	for i, w := range group {
-		free(w.grad)
 		w.grad = sums[i]
 	}
 	return nil
@@ -170,7 +170,7 @@ func (s *Session) update(group []*weight, scalars compute.Buffer) error {
 	for _, w := range group {
 		for _, moment := range []*compute.Buffer{&w.m, &w.v} {
 			if *moment == nil {
-				if *moment, err = s.uploadFloat(make([]float32, w.elements()), w.shape...); err != nil {
+				if *moment, err = s.zeros(w.shape); err != nil {
 					return err
 				}
 			}
@@ -182,7 +182,7 @@ func (s *Session) update(group []*weight, scalars compute.Buffer) error {
 		return err
 	}
 	for i, w := range group {
-		free(w.value, w.m, w.v, w.grad)
+		free(w.grad)
 		w.value, w.m, w.v, w.grad = outputs[3*i], outputs[3*i+1], outputs[3*i+2], nil
 	}
 	return nil
@@ -205,6 +205,9 @@ func (s *Session) adamw(group []*weight) (*program, error) {
 				p := b.float(fmt.Sprint("p", i), w.shape...)
 				m := b.float(fmt.Sprint("m", i), w.shape...)
 				v := b.float(fmt.Sprint("v", i), w.shape...)
+				for j, updated := range []*graph.Node{p, m, v} {
+					b.update(updated, 3*i+j)
+				}
 				grad := graph.Mul(b.float(fmt.Sprint("g", i), w.shape...), scale)
 				if w.decay && c.WeightDecay != 0 {
 					p = graph.Mul(p, keep)

@@ -254,7 +254,7 @@ func (l *layout) micro() Micro {
 func (s *Session) loss(p *pass, x compute.Buffer, m *Micro, gradients bool) (dx compute.Buffer, err error) {
 	n, h, chunk := p.shape.Positions(), s.model.Config.HiddenSize, s.headChunk()
 	if gradients {
-		if dx, err = s.uploadFloat(make([]float32, n*h), n, h); err != nil {
+		if dx, err = s.zeros([]int{n, h}); err != nil {
 			return nil, err
 		}
 	}
@@ -302,7 +302,6 @@ func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, m *
 	if err != nil {
 		return nil, err
 	}
-	free(dx)
 	rest = rest[1:]
 	if s.norm.trainable {
 		if err := s.accumulate([]*weight{s.norm}, rest[:1]); err != nil {
@@ -311,7 +310,6 @@ func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, m *
 		rest = rest[1:]
 	}
 	if s.head.trainable {
-		free(s.head.grad)
 		s.head.grad = rest[0]
 	}
 	outputs = outputs[:3] // the others are gradients that live on
@@ -406,7 +404,6 @@ func (s *Session) backward(p *pass, t *tape, dx compute.Buffer) error {
 	if err != nil {
 		return err
 	}
-	free(s.embed.grad)
 	s.embed.grad = sum
 	return nil
 }
@@ -414,7 +411,7 @@ func (s *Session) backward(p *pass, t *tape, dx compute.Buffer) error {
 // zeroGrad makes sure that a weight has a gradient to add to.
 func (s *Session) zeroGrad(w *weight) (err error) {
 	if w.grad == nil {
-		w.grad, err = s.uploadFloat(make([]float32, w.elements()), w.shape...)
+		w.grad, err = s.zeros(w.shape)
 	}
 	return err
 }

@@ -2,15 +2,12 @@ package compute
 
 import (
 	"fmt"
-	"reflect"
 	"sync"
 	"time"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
-	"github.com/gomlx/go-xla/compute/xla"
-	"github.com/gomlx/go-xla/pjrt"
 	"github.com/gomlx/gomlx/core/graph"
 )
 
@@ -18,7 +15,7 @@ import (
 type program struct {
 	name      string
 	exec      compute.Executable
-	outputs   int
+	consumes  []bool  // inputs whose buffers the program takes over
 	seconds   float64 // to build and compile
 	temporary int64   // bytes XLA allocates while it runs, beside inputs and outputs
 	code      int64   // bytes of machine code
@@ -26,7 +23,16 @@ type program struct {
 
 // builder creates a program's parameters in the order its inputs are given.
 type builder struct {
-	g *graph.Graph
+	g       *graph.Graph
+	updates map[int]int // parameter to the output that replaces it
+}
+
+// update says that an input's buffer is taken over by the program and holds the given output afterwards.
+func (b *builder) update(input *graph.Node, output int) {
+	if b.updates == nil {
+		b.updates = map[int]int{}
+	}
+	b.updates[int(input.GetParameterHandle())] = output
 }
 
 func (b *builder) param(name string, dtype dtypes.DType, dims ...int) *graph.Node {
@@ -64,9 +70,15 @@ func compile(backend compute.Backend, name string, build func(b *builder) []*gra
 	p := &program{name: name}
 	start := time.Now()
 	err := guarded("compile "+name, func() error {
-		g := graph.NewGraph(backend, name)
-		outputs := build(&builder{g: g})
-		p.outputs = len(outputs)
+		lowering := &lowering{Backend: backend}
+		g := graph.NewGraph(lowering, name)
+		b := &builder{g: g}
+		outputs := build(b)
+		p.consumes = make([]bool, g.NumParameters())
+		for input := range b.updates {
+			p.consumes[input] = true
+		}
+		lowering.inPlace(b.updates)
 		if err := g.Compile(outputs...); err != nil {
 			return err
 		}
@@ -83,24 +95,10 @@ func compile(backend compute.Backend, name string, build func(b *builder) []*gra
 	return p, nil
 }
 
-// memoryStats reads XLA's own buffer sizes. go-xla keeps the PJRT executable that has them in an unexported field,
-// so a version that moves it yields false, and sizes are estimated.
-func memoryStats(exec compute.Executable) (pjrt.ExecutableMemoryUsageStats, bool) {
-	x, ok := exec.(*xla.Executable)
-	if !ok {
-		return pjrt.ExecutableMemoryUsageStats{}, false
-	}
-	field := reflect.ValueOf(x).Elem().FieldByName("exec")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[*pjrt.LoadedExecutable]() || field.IsNil() {
-		return pjrt.ExecutableMemoryUsageStats{}, false
-	}
-	return (*pjrt.LoadedExecutable)(field.UnsafePointer()).OnDeviceMemoryUsageStats, true
-}
-
-// run executes the program. Inputs stay valid; the caller frees them.
+// run executes the program. Inputs that it updates are consumed, whether it succeeds or not; the others stay valid.
 func (p *program) run(inputs ...compute.Buffer) (outputs []compute.Buffer, err error) {
 	err = guarded("run "+p.name, func() error {
-		outputs, err = p.exec.Execute(inputs, nil, 0)
+		outputs, err = p.exec.Execute(inputs, p.consumes, 0)
 		return err
 	})
 	return outputs, err
