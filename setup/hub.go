@@ -108,13 +108,10 @@ func (h hubClient) probe(ctx context.Context, id, revision string) error {
 func (h hubClient) download(ctx context.Context, id, revision, step string, report Reporter) (string, error) {
 	repo := hub.New(id).WithEndpoint(h.endpoint).WithCacheDir(h.cache).WithRevision(revision).WithAuth(h.token).WithProgressBar(false)
 	repo.Verbosity = 0
-	var all []*hub.FileInfo
-	for file, err := range repo.IterFileInfos() {
-		if err != nil {
-			return "", fmt.Errorf("ask the hub for the files of %s: %w", id, err)
-		}
-		all = append(all, file)
+	if err := repo.DownloadInfo(true); err != nil { // what an earlier download was told may be out of date
+		return "", fmt.Errorf("ask the hub for the files of %s: %w", id, err)
 	}
+	all := repo.Info().Siblings
 	files, total := wantedFiles(all)
 	if len(files) == 0 {
 		return "", fmt.Errorf("%s has no safetensors weights on the hub", id)
@@ -123,18 +120,24 @@ func (h hubClient) download(ctx context.Context, id, revision, step string, repo
 	if err != nil {
 		return "", err
 	}
-	stop := followFolder(filepath.Join(blobs, "blobs"), total, step, report)
-	paths, err := repo.DownloadFilesCtx(ctx, files...)
-	stop()
-	if err != nil {
-		return "", fmt.Errorf("download %s: %w", id, err)
+	defer followFolder(filepath.Join(blobs, "blobs"), total, step, report)()
+	var dir string
+	for _, file := range files { // one at a time: the library's counters are not safe for several
+		path, err := repo.DownloadFileCtx(ctx, file.Name)
+		if err != nil {
+			return "", fmt.Errorf("download %s: %w", id, err)
+		}
+		if err := checkBlob(path, file); err != nil {
+			return "", err
+		}
+		dir = filepath.Dir(path)
 	}
-	return filepath.Dir(paths[0]), checkBlobs(paths, all)
+	return dir, nil
 }
 
 // wantedFiles picks what a model folder needs out of a repository: configuration, tokenizer, template and safetensors of the
 // top folder, nothing in other formats. total is in bytes. nil means that there are no weights.
-func wantedFiles(all []*hub.FileInfo) (names []string, total int64) {
+func wantedFiles(all []*hub.FileInfo) (wanted []*hub.FileInfo, total int64) {
 	weightsFound, named := false, false
 	for _, f := range all {
 		named = named || isModelWeights(f.Name)
@@ -150,13 +153,13 @@ func wantedFiles(all []*hub.FileInfo) (names []string, total int64) {
 			continue
 		}
 		weightsFound = weightsFound || weightsFile
-		names = append(names, f.Name)
+		wanted = append(wanted, f)
 		total += f.Size
 	}
 	if !weightsFound {
 		return nil, 0
 	}
-	return names, total
+	return wanted, total
 }
 
 func isModelWeights(name string) bool {
@@ -193,40 +196,28 @@ func folderSize(dir string) (size int64) {
 	return size
 }
 
-// checkBlobs compares the large files with the SHA-256 that the hub states. A file that differs is removed with
-// its link, so that the next try gets it anew.
-func checkBlobs(paths []string, files []*hub.FileInfo) error {
-	sums := map[string]string{}
-	for _, f := range files {
-		if f.LFS != nil {
-			sums[f.Name] = f.LFS.SHA256
-		}
+// checkBlob compares a large file with the SHA-256 that the hub states. A file that differs is removed with its link,
+// so that the next try gets it anew.
+func checkBlob(path string, file *hub.FileInfo) error {
+	if file.LFS == nil || file.LFS.SHA256 == "" {
+		return nil
 	}
-	for _, path := range paths {
-		want := sums[filepath.Base(path)]
-		if want == "" {
-			continue
-		}
-		blob, err := filepath.EvalSymlinks(path)
-		if err != nil {
-			return err
-		}
-		checked := blob + ".sha256-checked" // a large file is read once, not at every start
-		if _, err := os.Stat(checked); err == nil {
-			continue
-		}
-		got, err := fileSHA256(blob)
-		if err != nil {
-			return err
-		}
-		if err := sameSum(got, want); err != nil {
-			return errors.Join(fmt.Errorf("%s: %w", filepath.Base(path), err), os.Remove(path), os.Remove(blob))
-		}
-		if err := os.WriteFile(checked, nil, 0o644); err != nil {
-			return err
-		}
+	blob, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
 	}
-	return nil
+	checked := blob + ".sha256-checked" // a large file is read once, not at every start
+	if _, err := os.Stat(checked); err == nil {
+		return nil
+	}
+	got, err := fileSHA256(blob)
+	if err != nil {
+		return err
+	}
+	if err := sameSum(got, file.LFS.SHA256); err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", file.Name, err), os.Remove(path), os.Remove(blob))
+	}
+	return os.WriteFile(checked, nil, 0o644)
 }
 
 // cached finds a complete snapshot of an earlier download, by Python's tools (refs/REVISION) or by go-huggingface
