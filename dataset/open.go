@@ -29,12 +29,15 @@ func asSource[T Source](s T, err error) (Source, error) {
 	return s, nil
 }
 
-// Open opens the data set that spec names: a file, a folder, a glob or a hub
-// id of the form owner/name[:config][@revision]. What exists on disk wins over
+// Open opens the data set that spec names: a file, a folder, a glob, a hub id
+// of the form owner/name[:config][@revision], or sftui:sample. What exists on disk wins over
 // a hub id of the same name.
 func Open(ctx context.Context, spec string, o OpenOptions) (Source, error) {
 	if spec == "" {
 		return nil, fmt.Errorf("no data set is named; give a file, a folder or a hub id (owner/name)")
+	}
+	if name, ok := embeddedName(spec, o.Split); ok {
+		return openEmbedded(ctx, name, o)
 	}
 	path := expandHome(spec)
 	st, err := os.Stat(path)
