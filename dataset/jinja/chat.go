@@ -1,0 +1,215 @@
+package jinja
+
+import (
+	"strings"
+	"time"
+)
+
+// ChatInput is what apply_chat_template is given.
+type ChatInput struct {
+	Messages             any // a list of mappings
+	Tools                any // nil, or a list of JSON schemas
+	Documents            any // nil, or a list of mappings
+	AddGenerationPrompt  bool
+	ContinueFinalMessage bool
+	Kwargs               *Dict     // further variables; bos_token and the like among them
+	Now                  time.Time // what strftime_now tells; the zero time is the present
+}
+
+// Rendered is a rendered chat. Spans are the generation blocks' places, start
+// and end in code points of Text.
+type Rendered struct {
+	Text  string
+	Spans [][2]int
+}
+
+// continueTag marks where the final message ends while it is rendered.
+const continueTag = "CONTINUE_FINAL_MESSAGE_TAG "
+
+// RenderChat renders a chat as transformers' apply_chat_template(tokenize=False)
+// does: message keys that are None are dropped, the names of reasoning filled
+// in for each other, and the rest of a final message to be continued cut off.
+func (t *Template) RenderChat(in ChatInput, lim Limits) (Rendered, error) {
+	messages, err := cleanMessages(in.Messages)
+	if err != nil {
+		return Rendered{}, err
+	}
+	if in.ContinueFinalMessage && in.AddGenerationPrompt {
+		return Rendered{}, fail(kindValue, "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.")
+	}
+	if err := checkMappings(in.Tools, kindValue, "Tools should either be a JSON schema, or a callable function with type hints and a docstring suitable for auto-conversion to a schema."); err != nil {
+		return Rendered{}, err
+	}
+	if err := checkMappings(in.Documents, kindType, "Documents should be a list of dicts with 'title' and 'text' keys!"); err != nil {
+		return Rendered{}, err
+	}
+	final := ""
+	if in.ContinueFinalMessage {
+		if final, err = t.tagFinal(messages); err != nil {
+			return Rendered{}, err
+		}
+	}
+	now := time.Now
+	if !in.Now.IsZero() {
+		now = func() time.Time { return in.Now }
+	}
+	out, err := t.render(chatVars(in, messages), lim, now)
+	if err != nil || !in.ContinueFinalMessage {
+		return out, err
+	}
+	out.Text, err = cutFinal(out.Text, final)
+	return out, err
+}
+
+// chatVars are the variables of a chat template.
+func chatVars(in ChatInput, messages []any) *Dict {
+	vars := NewDict(4 + in.Kwargs.Len())
+	for i, k := range in.Kwargs.Keys() {
+		vars.Set(k, in.Kwargs.values[i])
+	}
+	vars.Set("messages", messages)
+	vars.Set("tools", in.Tools)
+	vars.Set("documents", in.Documents)
+	vars.Set("add_generation_prompt", in.AddGenerationPrompt)
+	return vars
+}
+
+// checkMappings checks that v is nil or a list of mappings.
+func checkMappings(v any, kind, message string) error {
+	if v == nil {
+		return nil
+	}
+	items, ok := v.([]any)
+	if !ok {
+		return fail(kind, "%s (found %s)", message, typeName(v))
+	}
+	for _, item := range items {
+		if _, ok := item.(*Dict); !ok {
+			return fail(kind, "%s", message)
+		}
+	}
+	return nil
+}
+
+// cleanMessages copies the list and the messages that have to change.
+func cleanMessages(v any) ([]any, error) {
+	list, ok := v.([]any)
+	if !ok {
+		return nil, fail(kindType, "the messages must be a list of objects with role and content, found %s", typeName(v))
+	}
+	if len(list) == 0 {
+		return nil, fail(kindValue, "Cannot apply chat template to an empty conversation. Provide at least one message.")
+	}
+	out := make([]any, len(list))
+	for i, v := range list {
+		m, ok := v.(*Dict)
+		if !ok {
+			return nil, fail(kindAttribute, "'%s' object has no attribute 'items'", typeName(v))
+		}
+		out[i] = aliasReasoning(withoutNone(m))
+	}
+	return out, nil
+}
+
+// withoutNone drops the keys whose value is None.
+func withoutNone(m *Dict) *Dict {
+	clean := true
+	for _, v := range m.values {
+		clean = clean && v != nil
+	}
+	if clean {
+		return m
+	}
+	c := NewDict(m.Len())
+	for i, k := range m.keys {
+		if m.values[i] != nil {
+			c.Set(k, m.values[i])
+		}
+	}
+	return c
+}
+
+// aliasReasoning fills reasoning_content and thinking from each other and from reasoning.
+func aliasReasoning(m *Dict) *Dict {
+	var reasoning any
+	for _, name := range reasoningFields {
+		if v, ok := m.Get(name); ok && v != nil {
+			reasoning = v
+			break
+		}
+	}
+	if reasoning == nil {
+		return m
+	}
+	c := NewDict(m.Len() + 2)
+	c.Set("thinking", reasoning)
+	for i, k := range m.keys {
+		c.Set(k, m.values[i])
+	}
+	c.Set("reasoning_content", reasoning)
+	return c
+}
+
+// reasoningFields are the names a message's reasoning goes by, the standard one first.
+var reasoningFields = [...]string{"reasoning_content", "thinking", "reasoning"}
+
+// tagFinal appends the tag to the final message's text and returns that text.
+func (t *Template) tagFinal(messages []any) (string, error) {
+	last, _ := messages[len(messages)-1].(*Dict)
+	content, ok := last.Get("content")
+	if !ok || content == nil {
+		return "", fail(kindValue, `continue_final_message is set but the final message has no "content" to continue!`)
+	}
+	if !strings.Contains(t.text, "content") {
+		return "", fail(kindValue, `continue_final_message is set to "content" but this is not an accepted field in the chat_template`)
+	}
+	tagged := last.Clone()
+	messages[len(messages)-1] = tagged
+	switch c := content.(type) {
+	case string:
+		tagged.Set("content", c+continueTag)
+		return c, nil
+	case []any:
+		parts := append([]any(nil), c...)
+		for i := len(parts) - 1; i >= 0; i-- {
+			part, ok := parts[i].(*Dict)
+			if !ok {
+				if s, isText := parts[i].(string); isText && strings.Contains(s, "text") {
+					return "", fail(kindType, "string indices must be integers, not 'str'")
+				}
+				continue
+			}
+			v, ok := part.Get("text")
+			if !ok {
+				continue
+			}
+			s, isText := v.(string)
+			if !isText {
+				return "", unsupported('+', v, continueTag)
+			}
+			p := part.Clone()
+			p.Set("text", s+continueTag)
+			parts[i] = p
+			tagged.Set("content", parts)
+			return s, nil
+		}
+		return "", fail(kindValue, "continue_final_message is set but we could not find any text to continue in the final message!")
+	}
+	return "", unsupported('+', content, continueTag)
+}
+
+// cutFinal cuts the text at the tag, and the white space before it where the template trimmed the message.
+func cutFinal(rendered, final string) (string, error) {
+	bare := trimRight(continueTag, isSpace)
+	stripped := trimLeft(trimRight(final, isSpace), isSpace)
+	at := strings.LastIndex(rendered, bare)
+	if at < 0 || !strings.Contains(rendered, stripped) {
+		return "", fail(kindValue, "continue_final_message is set but the final message does not appear in the chat after applying the chat template! "+
+			"This can happen if the chat template deletes portions of the final message. Please verify the chat template and final message in your chat to ensure they are compatible."+
+			"Final message to continue: %s\nRendered chat:\n%s", stripped, rendered)
+	}
+	if strings.HasPrefix(rendered[at:], continueTag) {
+		return rendered[:at], nil
+	}
+	return trimRight(rendered[:at], isSpace), nil
+}
