@@ -36,8 +36,12 @@ type command struct {
 // commands is the table that dispatch and help are made from.
 func commands() []command {
 	return []command{
+		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [key=value …]", summary: "opens the workbench, as sftui alone does", run: workbench},
 		optionsCommand(),
 		recipeCommand(),
+		trainCommand(),
+		ctlCommand(),
+		runsCommand(),
 	}
 }
 
@@ -50,7 +54,10 @@ func Main(args []string) int {
 
 // dispatch finds the command named by the first argument; without one the workbench opens.
 func dispatch(ctx context.Context, args []string, s streams) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+	if len(args) == 0 {
+		return workbench(ctx, nil, s)
+	}
+	if args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		printHelp(s.err)
 		return exitDone
 	}

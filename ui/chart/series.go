@@ -142,17 +142,10 @@ func (s *Series) Bounds(lo, hi float64) (ymin, ymax float64, ok bool) {
 // pulled to zero. weight is the share of the past, in [0, 1). Gaps stay gaps
 // and do not move the average.
 func (s *Series) Smooth(weight float64) *Series {
-	weight = min(max(weight, 0), 0.999)
 	out := &Series{x: make([]float64, 0, len(s.x)), y: make([]float64, 0, len(s.y))}
-	var mean, correction float64
+	average := Smoother{Weight: weight}
 	for i, y := range s.y {
-		if !finite(y) {
-			out.Append(s.x[i], math.NaN())
-			continue
-		}
-		mean = weight*mean + (1-weight)*y
-		correction = weight*correction + (1 - weight)
-		out.Append(s.x[i], mean/correction)
+		out.Append(s.x[i], average.Next(y))
 	}
 	return out
 }

@@ -1,0 +1,109 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"sftui/engine"
+	"sftui/engine/run"
+	"sftui/setup"
+	"sftui/ui"
+)
+
+// workbench opens the terminal workbench: `sftui`, or `sftui open` with what
+// to open.
+func workbench(ctx context.Context, args []string, s streams) int {
+	var o ui.Options
+	flags := flag.NewFlagSet("sftui open", flag.ContinueOnError)
+	flags.SetOutput(s.err)
+	flags.StringVar(&o.Data, "data", "", "data set: file, folder, glob or hub id")
+	flags.StringVar(&o.Model, "model", "", "model: hub id, folder or GGUF file")
+	flags.StringVar(&o.Recipe, "recipe", "", "recipe: a YAML file, or the name of one that comes with sftui")
+	flags.StringVar(&o.Run, "run", "", "run folder to attach to")
+	flags.StringVar(&o.Lang, "lang", languageOf(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language: en or zh")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitDone
+		}
+		return exitFailure
+	}
+	o.Edits = flags.Args()
+	o.Plain = len(args) > 0
+	if !setup.IsTerminal(os.Stdin) || !setup.IsTerminal(os.Stdout) {
+		fmt.Fprintln(s.err, "sftui: the workbench needs a terminal; `sftui help` lists the commands that do not.")
+		return exitFailure
+	}
+	if err := openWorkbench(ctx, &o); err != nil {
+		fmt.Fprintf(s.err, "sftui: %v\n", err)
+		return exitFailure
+	}
+	return exitDone
+}
+
+// openWorkbench fills in where things live and runs the workbench.
+func openWorkbench(ctx context.Context, o *ui.Options) error {
+	root, err := run.DefaultRoot()
+	if err != nil {
+		return err
+	}
+	cache, err := setup.CacheDir()
+	if err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the sftui program: %w", err)
+	}
+	o.RunsRoot = root
+	o.LogFile = filepath.Join(cache, "workbench.log")
+	o.Device = fmt.Sprintf("%d cores", runtime.NumCPU())
+	o.DataOptions = engine.DataOptions
+	o.ResolveModel = func(ctx context.Context, name, revision string, report func(string)) (string, error) {
+		return setup.ResolveModel(ctx, name, revision, func(p setup.Progress) { report(progressLine(p)) })
+	}
+	o.StartRun = func(dir string, args []string) (<-chan error, error) {
+		p, err := engine.Spawn(exe, dir, args)
+		if err != nil {
+			return nil, err
+		}
+		exited := make(chan error, 1)
+		go func() {
+			// Waiting also keeps the ended process from staying a zombie, which
+			// would look alive.
+			_, err := p.Wait()
+			exited <- err
+		}()
+		return exited, nil
+	}
+	return ui.Run(ctx, *o)
+}
+
+// languageOf picks Chinese when the first locale that is set says so.
+func languageOf(locales ...string) string {
+	for _, l := range locales {
+		if l != "" {
+			if strings.HasPrefix(l, "zh") {
+				return "zh"
+			}
+			return "en"
+		}
+	}
+	return "en"
+}
+
+// progressLine is a step of set-up as one line.
+func progressLine(p setup.Progress) string {
+	switch {
+	case p.Note != "":
+		return p.Step + ": " + p.Note
+	case p.Total > 0:
+		return fmt.Sprintf("%s: %d%% of %s", p.Step, 100*min(p.Done, p.Total)/p.Total, setup.Bytes(p.Total))
+	}
+	return p.Step
+}

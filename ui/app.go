@@ -1,0 +1,333 @@
+// Package ui is the workbench: a terminal program in which a person looks at
+// data, edits a recipe, starts training and watches and steers it.
+//
+// There is one tea.Model, app, which only routes: messages to the result that
+// knows what to do, keys to one table, the picture to the open page. Pages are
+// plain structs with methods. Nothing that reads a disk, tokenizes or waits
+// happens in Update or View: such work is a command (commands.go), its answer
+// carries a generation number, and an answer from an older generation is
+// dropped. This is the only package that imports Bubble Tea.
+package ui
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// app is the root model.
+type app struct {
+	ctx     context.Context
+	opt     Options
+	th      *theme
+	lang    language
+	w, h    int
+	frame   frame
+	page    pageID
+	keys    []binding
+	stack   []dialog // the last one has the keys
+	note    notice
+	now     func() time.Time
+	leaving bool
+
+	start    *startPage
+	data     *dataPage
+	findings *findingsPage
+	recipe   *recipePage
+	train    *trainPage
+	runs     *runsPage
+	samples  *samplesPage
+}
+
+// notice is one line above the keys: what just happened, or what went wrong.
+type notice struct {
+	text  string
+	ink   ink
+	until time.Time
+}
+
+// newApp makes the workbench; it does nothing until Init.
+func newApp(ctx context.Context, o Options) *app {
+	a := &app{ctx: ctx, opt: o, th: newTheme(true), lang: parseLanguage(o.Lang), now: time.Now, page: pageStart}
+	a.start = &startPage{a: a}
+	a.data = newDataPage(a)
+	a.findings = &findingsPage{a: a}
+	a.recipe = newRecipePage(a)
+	a.train = newTrainPage(a)
+	a.runs = newRunsPage(a)
+	a.samples = &samplesPage{a: a}
+	a.keys = bindings()
+	a.resize(80, 24)
+	return a
+}
+
+// Init asks the terminal for its background and starts what the command line named.
+func (a *app) Init() tea.Cmd {
+	return tea.Batch(tea.RequestBackgroundColor, a.begin())
+}
+
+// begin loads the recipe, and with it data, model and a live run.
+func (a *app) begin() tea.Cmd {
+	return tea.Batch(a.loadRecipe(a.opt.Recipe), a.listRuns(true))
+}
+
+// result is the answer of a command: it knows which part of the app it is for.
+type result interface{ apply(a *app) tea.Cmd }
+
+// Update routes a message.
+func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch m := msg.(type) {
+	case result:
+		return a, m.apply(a)
+	case tea.WindowSizeMsg:
+		a.resize(m.Width, m.Height)
+		return a, a.open().refresh()
+	case tea.BackgroundColorMsg:
+		a.th = newTheme(m.IsDark())
+	case tea.KeyPressMsg:
+		return a, a.press(m)
+	case tea.PasteMsg:
+		return a, a.paste(m.Content)
+	case tea.MouseWheelMsg:
+		return a, a.wheel(m)
+	case tea.MouseClickMsg:
+		return a, a.click(m)
+	}
+	return a, nil
+}
+
+// resize fits the frame to the terminal.
+func (a *app) resize(w, h int) {
+	a.w, a.h = w, h
+	a.frame = layoutFrame(w, h)
+}
+
+// press gives a key to the topmost dialog, to a page that is being typed in,
+// or to the key table.
+func (a *app) press(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	if name == "ctrl+c" {
+		return a.quit()
+	}
+	if name == "ctrl+z" {
+		return tea.Suspend
+	}
+	if n := len(a.stack); n > 0 {
+		return a.stack[n-1].press(a, k)
+	}
+	p := a.open()
+	if p.captures() {
+		return p.typed(k)
+	}
+	if b, ok := a.find(name); ok {
+		return b.do(a)
+	}
+	return nil
+}
+
+// paste types text where typing goes.
+func (a *app) paste(s string) tea.Cmd {
+	s = strings.ReplaceAll(strings.TrimRight(s, "\r\n"), "\n", " ")
+	k := tea.KeyPressMsg{Text: s, Code: tea.KeyExtended}
+	if n := len(a.stack); n > 0 {
+		return a.stack[n-1].press(a, k)
+	}
+	if p := a.open(); p.captures() {
+		return p.typed(k)
+	}
+	return nil
+}
+
+// wheel scrolls what is under the pointer.
+func (a *app) wheel(m tea.MouseWheelMsg) tea.Cmd {
+	d := 3
+	if m.Button == tea.MouseWheelUp {
+		d = -3
+	}
+	if n := len(a.stack); n > 0 {
+		a.stack[n-1].scroll(d)
+		return nil
+	}
+	return a.open().wheel(m.X-a.frame.body.x, m.Y-a.frame.body.y, d)
+}
+
+// click opens a page by its tab or tells the open page where it was hit.
+func (a *app) click(m tea.MouseClickMsg) tea.Cmd {
+	if m.Button != tea.MouseLeft || len(a.stack) > 0 {
+		return nil
+	}
+	if m.Y == a.frame.tabs.y {
+		for _, t := range a.tabs() {
+			if m.X >= t.from && m.X < t.to {
+				return a.goTo(t.page)
+			}
+		}
+		return nil
+	}
+	if a.frame.body.contains(m.X, m.Y) {
+		return a.open().click(m.X-a.frame.body.x, m.Y-a.frame.body.y)
+	}
+	return nil
+}
+
+// goTo opens a page.
+func (a *app) goTo(p pageID) tea.Cmd {
+	a.page = p
+	return a.open().refresh()
+}
+
+// quit leaves the workbench; a live run goes on.
+func (a *app) quit() tea.Cmd {
+	a.leaving = true
+	return tea.Quit
+}
+
+// say shows a line above the keys for a while.
+func (a *app) say(i ink, text string) tea.Cmd {
+	const shown = 8 * time.Second
+	a.note = notice{text: text, ink: i, until: a.now().Add(shown)}
+	return tea.Tick(shown, func(time.Time) tea.Msg { return noticeOverMsg{} })
+}
+
+// fail shows an error as the sentence that it is.
+func (a *app) fail(err error) tea.Cmd { return a.say(inkError, "✗ "+err.Error()) }
+
+// noticeOverMsg makes the screen drop a line whose time is over.
+type noticeOverMsg struct{}
+
+func (noticeOverMsg) apply(a *app) tea.Cmd {
+	if !a.now().Before(a.note.until) {
+		a.note = notice{}
+	}
+	return nil
+}
+
+// View draws the screen.
+func (a *app) View() tea.View {
+	v := tea.NewView(strings.Join(a.screen(), "\n"))
+	v.AltScreen = true
+	v.MouseMode = tea.MouseModeCellMotion
+	v.WindowTitle = "sftui"
+	if st, ok := a.train.live(); ok {
+		v.WindowTitle = "sftui · " + string(st.State)
+		if st.TotalSteps > 0 {
+			v.ProgressBar = tea.NewProgressBar(tea.ProgressBarDefault, min(100, st.Step*100/st.TotalSteps))
+		}
+	}
+	return v
+}
+
+// screen is the whole picture as lines.
+func (a *app) screen() []string {
+	if a.frame.tooSmall {
+		return block([]string{
+			a.tf("The terminal is %d×%d cells.", a.w, a.h),
+			a.tf("sftui needs at least %d×%d: enlarge it", minWidth, minHeight),
+			a.t("or press q to leave (a run goes on)."),
+		}, a.w, a.h)
+	}
+	body := a.open().view(a.frame.body.w, a.frame.body.h)
+	lines := make([]string, 0, a.h)
+	lines = append(lines, fit(a.topLine(), a.w), fit(a.tabLine(), a.w))
+	lines = append(lines, block(body, a.frame.body.w, a.frame.body.h)...)
+	lines = append(lines, fit(a.footLine(), a.w))
+	for _, d := range a.stack {
+		lines = overlay(lines, d.view(a, a.w, a.h), a.w)
+	}
+	return lines
+}
+
+// topLine tells model, data and device, and what a run is doing.
+func (a *app) topLine() string {
+	left := " " + a.th.paint(inkAccent, "sftui") + "  " + a.facts()
+	right := a.train.stateLine(a.w >= compactBelow)
+	room := a.w - width(right) - 2
+	return fit(left, room) + " " + right + " "
+}
+
+// facts is what is open: model · data · device.
+func (a *app) facts() string {
+	var parts []string
+	if m := a.data.modelName(); m != "" {
+		parts = append(parts, m)
+	}
+	if d := a.data.dataName(); d != "" {
+		parts = append(parts, d)
+	}
+	if a.opt.Device != "" {
+		parts = append(parts, a.opt.Device)
+	}
+	return visible(strings.Join(parts, " · "))
+}
+
+// tab is the place of a page's name.
+type tab struct {
+	page     pageID
+	text     string
+	from, to int
+}
+
+// tabs are the page names with their places.
+func (a *app) tabs() []tab {
+	var out []tab
+	x := 1
+	for _, p := range tabOrder {
+		text := string(rune('0'+int(p))) + " " + a.t(pageNames[p])
+		if p == pageFindings {
+			text += a.findings.badge()
+		}
+		out = append(out, tab{p, text, x, x + width(text)})
+		gap := 3
+		if a.w < compactBelow {
+			gap = 2
+		}
+		x += width(text) + gap
+	}
+	return out
+}
+
+// tabLine is the second line: the pages.
+func (a *app) tabLine() string {
+	var b strings.Builder
+	x := 0
+	for _, t := range a.tabs() {
+		b.WriteString(strings.Repeat(" ", t.from-x))
+		switch {
+		case t.page == a.page:
+			b.WriteString(a.th.paint(inkTab, t.text))
+		case strings.ContainsAny(t.text, "✗"):
+			b.WriteString(a.th.paint(inkError, t.text))
+		case strings.ContainsAny(t.text, "▲"):
+			b.WriteString(a.th.paint(inkWarn, t.text))
+		default:
+			b.WriteString(a.th.paint(inkDim, t.text))
+		}
+		x = t.to
+	}
+	return b.String()
+}
+
+// footLine is the last line: a notice, or the keys that matter here.
+func (a *app) footLine() string {
+	if a.note.text != "" {
+		return " " + a.th.paint(a.note.ink, visible(a.note.text))
+	}
+	room := a.w - 1
+	var b strings.Builder
+	b.WriteByte(' ')
+	help := a.th.paint(inkKey, "?") + " " + a.t("all keys")
+	room -= width(help) + 1
+	for _, k := range a.footKeys() {
+		item := a.th.paint(inkKey, k.show) + " " + a.t(k.short)
+		n := width(item) + 3
+		if n > room {
+			break
+		}
+		room -= n
+		b.WriteString(item + "   ")
+	}
+	b.WriteString(help)
+	return b.String()
+}

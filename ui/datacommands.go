@@ -1,0 +1,369 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sftui/dataset"
+	"sftui/recipes"
+)
+
+// progressLine carries what a long opening is busy with to the screen.
+type progressLine chan string
+
+// say replaces the line that waits; it never blocks.
+func (p progressLine) say(line string) {
+	select {
+	case <-p:
+	default:
+	}
+	select {
+	case p <- line:
+	default:
+	}
+}
+
+// openData resolves the model, opens data and tokenizer, and finds the shape.
+func (a *app) openData(gen int) tea.Cmd {
+	ctx, o := a.ctx, a.opt
+	if a.recipe.r == nil {
+		return nil
+	}
+	r := a.recipe.r.Clone()
+	spec, model := a.data.dataSpec(), a.data.modelSpec()
+	old := a.data.set
+	lines := make(progressLine, 1)
+	work := func() tea.Msg {
+		defer close(lines)
+		if old != nil {
+			defer old.close()
+		}
+		set, dir, err := openSet(ctx, o, r, spec, model, lines)
+		return dataOpenedMsg{gen: gen, set: set, model: dir, err: err}
+	}
+	return tea.Batch(work, listen(gen, lines))
+}
+
+// listen shows the lines of a long opening one by one.
+func listen(gen int, lines progressLine) tea.Cmd {
+	return func() tea.Msg {
+		line, ok := <-lines
+		if !ok {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond) // at most twenty a second
+		return dataProgressMsg{gen: gen, line: line, next: listen(gen, lines)}
+	}
+}
+
+// openSet opens everything that the Data page shows.
+func openSet(ctx context.Context, o Options, r *recipes.Recipe, spec, model string, lines progressLine) (*dataSet, string, error) {
+	open := o.OpenData
+	if open == nil {
+		open = dataset.Open
+	}
+	lines.say("opening " + spec)
+	src, err := open(ctx, spec, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit, Progress: func(done, total int64) {
+		if total > 0 {
+			lines.say(fmt.Sprintf("reading %s: %s", spec, percent(done, total)))
+		}
+	}})
+	if err != nil {
+		return nil, "", err
+	}
+	if src.Len() == 0 {
+		return nil, "", errors.Join(fmt.Errorf("%s has no rows; give a data set with at least one", spec), src.Close())
+	}
+	dir := model
+	if o.ResolveModel != nil {
+		lines.say("getting the model " + model)
+		if dir, err = o.ResolveModel(ctx, model, r.ModelRevision, lines.say); err != nil {
+			return nil, "", errors.Join(err, src.Close())
+		}
+	}
+	lines.say("reading the tokenizer of " + model)
+	tok, err := dataset.OpenTokenizer(dir)
+	if err != nil {
+		return nil, dir, errors.Join(err, src.Close())
+	}
+	set, err := prepareSet(o, r, src, tok)
+	if err != nil {
+		return nil, dir, errors.Join(err, tok.Close(), src.Close())
+	}
+	return set, dir, nil
+}
+
+// prepareSet finds the shape of the rows and makes the preparer for a recipe.
+func prepareSet(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.Tokenizer) (*dataSet, error) {
+	options := dataset.DefaultOptions()
+	if o.DataOptions != nil {
+		var err error
+		if options, err = o.DataOptions(r); err != nil {
+			return nil, err
+		}
+	}
+	prep, err := dataset.NewPreparer(src, tok, options)
+	if err != nil {
+		return nil, err
+	}
+	shape := prep.Shape()
+	name := shape.Name
+	if shape.Rating != "" {
+		// The sign of a rating with care is two cells wide in some terminals and
+		// one in others, which would tear the border; our own sign is not.
+		name += " " + strings.ReplaceAll(shape.Rating, "⚠️", "▲")
+	}
+	return &dataSet{src: src, tok: tok, prep: prep, shape: name, why: shape.Why, maxLength: options.MaxLength,
+		words: map[int]string{}, problems: map[int]string{}, asked: map[int]bool{}, lengths: newLengths(src.Len())}, nil
+}
+
+// close releases files and the tokenizer.
+func (s *dataSet) close() {
+	// Nothing was written, so there is nothing to lose when closing fails.
+	_ = s.tok.Close()
+	_ = s.src.Close()
+}
+
+// prepareAgain makes a preparer for a changed recipe on data that is open.
+func (a *app) prepareAgain(gen int, set *dataSet) tea.Cmd {
+	o, r := a.opt, a.recipe.r.Clone()
+	return func() tea.Msg {
+		fresh, err := prepareSet(o, r, set.src, set.tok)
+		if fresh != nil {
+			fresh.words = set.words // raw rows do not change with the recipe
+		}
+		return dataPreparedMsg{gen: gen, set: fresh, err: err}
+	}
+}
+
+// dataPreparedMsg is the open data under a changed recipe.
+type dataPreparedMsg struct {
+	gen int
+	set *dataSet
+	err error
+}
+
+func (m dataPreparedMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.gen != p.gen {
+		return nil
+	}
+	if m.err != nil {
+		return a.fail(m.err)
+	}
+	m.set.words = map[int]string{}
+	p.set = m.set
+	return tea.Batch(p.refresh(), a.scan(p.gen, p.set), a.findings.restart())
+}
+
+// lookAt reads and prepares rows that the list shows, on all cores.
+func (a *app) lookAt(gen int, set *dataSet, rows []int) tea.Cmd {
+	return func() tea.Msg {
+		seen := make([]seenRow, len(rows))
+		each(len(rows), func(i int) { seen[i] = set.look(rows[i]) })
+		return rowsSeenMsg{gen: gen, seen: seen}
+	}
+}
+
+// each runs f for 0 … n-1 on all cores but one, which stays for the screen.
+func each(n int, f func(i int)) {
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range min(n, max(1, runtime.NumCPU()-1)) {
+		wg.Go(func() {
+			for i := range next {
+				f(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// look reads one row and prepares it.
+func (s *dataSet) look(row int) seenRow {
+	out := seenRow{row: row, length: rowLength{full: -1}}
+	raw, err := s.src.At(row)
+	if err != nil {
+		out.problem = err.Error()
+		return out
+	}
+	out.words = words(raw)
+	ex, err := s.prep.Row(row)
+	if err != nil {
+		out.problem = err.Error()
+		return out
+	}
+	out.length = measure(&ex)
+	return out
+}
+
+// measure reads a prepared row's lengths.
+func measure(ex *dataset.Example) rowLength {
+	l := rowLength{full: max(ex.FullLength, len(ex.InputIDs)), kept: len(ex.InputIDs), dropped: ex.Dropped != ""}
+	for _, label := range ex.Labels {
+		if label != dataset.IgnoreIndex {
+			l.trained++
+		}
+	}
+	return l
+}
+
+// scanBatch is how long one piece of the scan takes before it reports.
+const scanBatch = 250 * time.Millisecond
+
+// scan prepares all rows in the background to know their lengths: first a
+// random sample, whose quantiles stand for all; then the rows with most bytes,
+// among which the longest are; then the rest.
+func (a *app) scan(gen int, set *dataSet) tea.Cmd {
+	return func() tea.Msg { return a.scanPiece(gen, set, scanOrder(set.src), 0)() }
+}
+
+// Sizes of the first two parts of the scan.
+const (
+	scanSample  = 1000
+	scanLargest = 200
+)
+
+// scanOrder is the order in which rows are looked at.
+func scanOrder(src dataset.Source) []int {
+	n := src.Len()
+	order := rand.New(rand.NewPCG(1, uint64(n))).Perm(n)
+	if n <= scanSample+scanLargest {
+		return order
+	}
+	rest := order[scanSample:]
+	bytes := make(map[int]int64, len(rest))
+	for _, row := range rest {
+		bytes[row] = src.ByteSize(row)
+	}
+	largest := append([]int(nil), rest...)
+	sort.Slice(largest, func(i, j int) bool { return bytes[largest[i]] > bytes[largest[j]] })
+	taken := make(map[int]bool, scanLargest)
+	out := append([]int(nil), order[:scanSample]...)
+	for _, row := range largest[:scanLargest] {
+		taken[row] = true
+		out = append(out, row)
+	}
+	for _, row := range rest {
+		if !taken[row] {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// lengthsMsg are rows that the scan has measured.
+type lengthsMsg struct {
+	gen  int
+	seen []seenRow
+	next tea.Cmd
+}
+
+func (m lengthsMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.gen != p.gen || p.set == nil {
+		return nil
+	}
+	for _, s := range m.seen {
+		p.set.lengths.put(s.row, s.length)
+		if s.problem != "" {
+			p.set.problems[s.row] = s.problem
+		}
+	}
+	return m.next
+}
+
+// scanPiece measures rows for a moment and asks to go on.
+func (a *app) scanPiece(gen int, set *dataSet, order []int, from int) tea.Cmd {
+	ctx := a.ctx
+	return func() tea.Msg {
+		var seen []seenRow
+		var mu sync.Mutex
+		end := time.Now().Add(scanBatch)
+		at := from
+		for at < len(order) && time.Now().Before(end) && ctx.Err() == nil {
+			piece := order[at:min(at+4*runtime.NumCPU(), len(order))]
+			at += len(piece)
+			each(len(piece), func(i int) {
+				s := seenRow{row: piece[i], length: rowLength{full: -1}}
+				if ex, err := set.prep.Row(piece[i]); err != nil {
+					s.problem = err.Error()
+				} else {
+					s.length = measure(&ex)
+				}
+				mu.Lock()
+				seen = append(seen, s)
+				mu.Unlock()
+			})
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		m := lengthsMsg{gen: gen, seen: seen}
+		if at < len(order) {
+			m.next = a.scanPiece(gen, set, order, at)
+		}
+		return m
+	}
+}
+
+// searchRows looks for a text in the raw rows, a moment at a time.
+func (a *app) searchRows(finding int, set *dataSet, text string, from int) tea.Cmd {
+	ctx := a.ctx
+	needle := strings.ToLower(text)
+	return func() tea.Msg {
+		var found []int
+		end := time.Now().Add(scanBatch)
+		at := from
+		for n := set.src.Len(); at < n && time.Now().Before(end) && ctx.Err() == nil; at++ {
+			row, err := set.src.At(at)
+			if err == nil && contains(row, needle) {
+				found = append(found, at)
+			}
+		}
+		m := rowsFoundMsg{finding: finding, found: found, scanned: at}
+		if at < set.src.Len() && ctx.Err() == nil {
+			m.next = a.searchRows(finding, set, text, at)
+		}
+		return m
+	}
+}
+
+// contains reports whether a text occurs somewhere in a value, in any case.
+func contains(v any, needle string) bool {
+	switch x := v.(type) {
+	case string:
+		return strings.Contains(strings.ToLower(x), needle)
+	case []any:
+		for _, e := range x {
+			if contains(e, needle) {
+				return true
+			}
+		}
+	case dataset.Row:
+		for _, k := range x.Keys() {
+			e, _ := x.Get(k)
+			if contains(e, needle) {
+				return true
+			}
+		}
+	case nil:
+		return false
+	default:
+		return strings.Contains(strings.ToLower(fmt.Sprint(x)), needle)
+	}
+	return false
+}

@@ -1,0 +1,615 @@
+package ui
+
+import (
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sftui/dataset"
+	"sftui/ui/vlist"
+)
+
+// dataPage is the browser of rows: a list of any length, one row through all
+// stages of its preparation, and the lengths of all rows.
+type dataPage struct {
+	still
+	a   *app
+	gen int // of the open data, model and options together
+
+	set     *dataSet // nil while nothing is open
+	busy    string   // what is being opened
+	err     error
+	modelAt string // model folder, once resolved
+	wanted  int    // row to show once the data is open, -1 for none
+
+	list    vlist.List
+	order   []int // rows in the order of the list; nil is file order
+	sorted  sortBy
+	query   string
+	search  *field
+	limit   *field // max_length that is being typed
+	scanned int    // rows that a search has looked at
+	finding int    // a search is running while this is its generation
+
+	detail    *rowView
+	stage     int
+	top       int // first line of the detail
+	flow      *flow
+	ids       bool // tokens as a table with ids
+	histogram bool
+}
+
+// dataSet is what is open, with what is known of its rows so far.
+type dataSet struct {
+	src   dataset.Source
+	tok   *dataset.Tokenizer
+	prep  *dataset.Preparer
+	shape string
+	why   string
+
+	maxLength int
+	words     map[int]string // first words of rows that were shown
+	problems  map[int]string // why a row cannot be prepared
+	asked     map[int]bool   // rows that a command is looking at
+	lengths   *lengths
+}
+
+// sortBy is an order of the list.
+type sortBy int
+
+const (
+	sortFile sortBy = iota
+	sortLong
+	sortShort
+	sortTrained
+	sortCount
+)
+
+// newDataPage is the page before anything is open.
+func newDataPage(a *app) *dataPage {
+	return &dataPage{a: a, histogram: true, wanted: -1, stage: stageTokens}
+}
+
+// modelSpec is the model as the person named it.
+func (p *dataPage) modelSpec() string {
+	if p.a.opt.Model != "" {
+		return p.a.opt.Model
+	}
+	if p.a.recipe.r != nil {
+		return p.a.recipe.r.ModelNameOrPath
+	}
+	return ""
+}
+
+// dataSpec is the data set as the person named it.
+func (p *dataPage) dataSpec() string {
+	if p.a.opt.Data != "" {
+		return p.a.opt.Data
+	}
+	if p.a.recipe.r != nil {
+		return p.a.recipe.r.DatasetName
+	}
+	return ""
+}
+
+// modelName is the model's own name for the top line.
+func (p *dataPage) modelName() string { return filepath.Base(dotless(p.modelSpec())) }
+
+// dataName is the data set's own name for the top line.
+func (p *dataPage) dataName() string {
+	if strings.Contains(p.dataSpec(), ":") {
+		return p.dataSpec()
+	}
+	return filepath.Base(dotless(p.dataSpec()))
+}
+
+// dotless keeps an empty name from becoming "." in filepath.Base.
+func dotless(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+// describe is one line on the data for the summary of a run.
+func (p *dataPage) describe() string {
+	if p.set == nil {
+		return p.dataSpec()
+	}
+	return p.a.tf("%s, %s rows, shape %s", p.dataSpec(), count(p.set.src.Len()), p.set.shape)
+}
+
+// trainRows is the number of rows, 0 while unknown.
+func (p *dataPage) trainRows() int {
+	if p.set == nil {
+		return 0
+	}
+	return p.set.src.Len()
+}
+
+// reopen opens data and model anew; reprepare keeps both and changes options.
+func (p *dataPage) reopen() tea.Cmd {
+	p.gen++
+	p.busy, p.err = p.a.t("opening"), nil
+	p.detail, p.flow = nil, nil
+	return p.a.openData(p.gen)
+}
+
+func (p *dataPage) reprepare() tea.Cmd {
+	if p.set == nil {
+		return p.reopen()
+	}
+	p.gen++
+	return p.a.prepareAgain(p.gen, p.set)
+}
+
+// dataProgressMsg tells what opening is busy with.
+type dataProgressMsg struct {
+	gen  int
+	line string
+	next tea.Cmd
+}
+
+func (m dataProgressMsg) apply(a *app) tea.Cmd {
+	if m.gen != a.data.gen {
+		return nil
+	}
+	a.data.busy = m.line
+	return m.next
+}
+
+// dataOpenedMsg is open data with its model, or why not.
+type dataOpenedMsg struct {
+	gen   int
+	set   *dataSet
+	model string
+	err   error
+}
+
+func (m dataOpenedMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.gen != p.gen {
+		return nil
+	}
+	p.busy, p.err = "", m.err
+	if m.model != "" {
+		p.modelAt = m.model
+	}
+	if m.err != nil {
+		p.set = nil
+		return nil
+	}
+	p.set = m.set
+	p.order, p.sorted, p.query = nil, sortFile, ""
+	row := 0
+	if p.wanted >= 0 {
+		row = p.wanted
+	}
+	p.wanted = -1
+	p.list.Select(row, p.rows())
+	return tea.Batch(p.refresh(), a.scan(p.gen, p.set), a.findings.restart())
+}
+
+// rows is the length of the list.
+func (p *dataPage) rows() int {
+	switch {
+	case p.set == nil:
+		return 0
+	case p.order != nil:
+		return len(p.order)
+	}
+	return p.set.src.Len()
+}
+
+// row is the data set's row at a place of the list, -1 when there is none.
+func (p *dataPage) row(i int) int {
+	if p.order != nil {
+		if i < 0 || i >= len(p.order) {
+			return -1
+		}
+		return p.order[i]
+	}
+	if p.set == nil || i < 0 || i >= p.set.src.Len() {
+		return -1
+	}
+	return i
+}
+
+// refresh asks for the visible rows and the chosen one where they are missing.
+func (p *dataPage) refresh() tea.Cmd {
+	if p.set == nil {
+		return nil
+	}
+	p.place()
+	var need []int
+	from, to := p.list.Window(p.rows())
+	for i := from; i < to; i++ {
+		row := p.row(i)
+		if _, ok := p.set.words[row]; !ok && !p.set.asked[row] {
+			p.set.asked[row] = true
+			need = append(need, row)
+		}
+	}
+	var cmds []tea.Cmd
+	if len(need) > 0 {
+		cmds = append(cmds, p.a.lookAt(p.gen, p.set, need))
+	}
+	if row := p.row(p.list.Cursor()); row >= 0 && (p.detail == nil || p.detail.row != row || p.detail.gen != p.gen) {
+		cmds = append(cmds, p.a.viewRow(p.gen, p.set, row))
+	}
+	return tea.Batch(cmds...)
+}
+
+// place tells the list how many rows it shows, before a frame is drawn.
+func (p *dataPage) place() {
+	l := layoutData(p.a.frame.body.w, p.a.frame.body.h, p.histogram)
+	p.list.SetHeight(p.listHeight(l.list.h))
+}
+
+// listHeight is how many rows fit in a list pane of h cells.
+func (p *dataPage) listHeight(h int) int { return max(1, h-4) }
+
+// rowsSeenMsg are rows that the list shows.
+type rowsSeenMsg struct {
+	gen  int
+	seen []seenRow
+}
+
+// seenRow is what the list shows of a row.
+type seenRow struct {
+	row     int
+	words   string
+	length  rowLength
+	problem string
+}
+
+func (m rowsSeenMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.gen != p.gen || p.set == nil {
+		return nil
+	}
+	const keep = 20000 // rows whose first words are kept
+	if len(p.set.words) > keep {
+		p.set.words, p.set.asked = map[int]string{}, map[int]bool{}
+	}
+	for _, s := range m.seen {
+		p.set.words[s.row] = s.words
+		delete(p.set.asked, s.row)
+		p.set.lengths.put(s.row, s.length)
+		if s.problem != "" {
+			p.set.problems[s.row] = s.problem
+		}
+	}
+	return nil
+}
+
+// rowViewMsg is a row through all its stages.
+type rowViewMsg struct {
+	gen  int
+	view *rowView
+}
+
+func (m rowViewMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.gen != p.gen || p.row(p.list.Cursor()) != m.view.row {
+		return nil
+	}
+	if p.detail == nil || p.detail.row != m.view.row {
+		p.top = 0
+	}
+	m.view.gen = m.gen
+	p.detail, p.flow = m.view, nil
+	return nil
+}
+
+// move goes d rows; page and half page likewise.
+func (p *dataPage) move(d int) tea.Cmd {
+	p.list.Move(d, p.rows())
+	return p.refresh()
+}
+
+func (p *dataPage) pages(d int) tea.Cmd {
+	p.list.Page(d, p.rows())
+	return p.refresh()
+}
+
+func (p *dataPage) home() tea.Cmd {
+	p.list.Home()
+	return p.refresh()
+}
+
+func (p *dataPage) end() tea.Cmd {
+	p.list.End(p.rows())
+	return p.refresh()
+}
+
+// show opens the page at a row of the data set.
+func (p *dataPage) show(row int) tea.Cmd {
+	if p.set == nil || row < 0 || row >= p.set.src.Len() {
+		p.wanted = row
+		return p.a.goTo(pageData)
+	}
+	if p.order != nil {
+		p.order, p.sorted, p.query = nil, sortFile, ""
+	}
+	p.place()
+	p.list.Center(row, p.rows())
+	return p.a.goTo(pageData)
+}
+
+// scrollDetail scrolls the chosen row's text.
+func (p *dataPage) scrollDetail(d int) tea.Cmd {
+	p.top = max(0, p.top+d)
+	return nil
+}
+
+// turnStage goes to another stage of the preparation.
+func (p *dataPage) turnStage(d int) tea.Cmd {
+	n := int(stageCount)
+	p.stage = ((p.stage+d)%n + n) % n
+	p.top, p.flow = 0, nil
+	return nil
+}
+
+// nextProblem goes to the next row that is cut, dropped or not trained on.
+func (p *dataPage) nextProblem(d int) tea.Cmd {
+	if p.set == nil {
+		return nil
+	}
+	n := p.rows()
+	for k := 1; k <= n; k++ {
+		i := ((p.list.Cursor()+k*d)%n + n) % n
+		if p.mark(p.row(i)) != " " {
+			p.list.Center(i, n)
+			return p.refresh()
+		}
+	}
+	if p.set.lengths.known < p.set.src.Len() {
+		return p.a.say(inkDim, p.a.t("No row with a problem among those looked at so far; the scan goes on."))
+	}
+	return p.a.say(inkGood, p.a.t("No row is cut, dropped or without a trained token."))
+}
+
+// mark is ✗ for a row that cannot be trained on, ▲ for one that is cut.
+func (p *dataPage) mark(row int) string {
+	if p.set == nil || row < 0 {
+		return " "
+	}
+	if p.set.problems[row] != "" {
+		return "✗"
+	}
+	l, ok := p.set.lengths.at(row)
+	switch {
+	case !ok:
+		return " "
+	case l.dropped || l.trained == 0:
+		return "✗"
+	case l.full > l.kept:
+		return "▲"
+	}
+	return " "
+}
+
+// sort goes to the next order of the list.
+func (p *dataPage) sort() tea.Cmd {
+	if p.set == nil {
+		return nil
+	}
+	p.sorted = (p.sorted + 1) % sortCount
+	p.reorder()
+	p.list.Home()
+	return p.refresh()
+}
+
+// reorder sorts the listed rows; rows that are not known yet come last.
+func (p *dataPage) reorder() {
+	n := p.set.src.Len()
+	if p.order == nil {
+		p.order = make([]int, n)
+		for i := range p.order {
+			p.order[i] = i
+		}
+	}
+	l := p.set.lengths
+	key := func(row int) float64 {
+		r, ok := l.at(row)
+		if !ok {
+			return 1e18
+		}
+		switch p.sorted {
+		case sortLong:
+			return -float64(r.full)
+		case sortShort:
+			return float64(r.full)
+		case sortTrained:
+			if r.kept == 0 {
+				return -1
+			}
+			return float64(r.trained) / float64(r.kept)
+		}
+		return 0
+	}
+	if p.sorted == sortFile {
+		sort.Ints(p.order)
+		if p.query == "" {
+			p.order = nil
+		}
+		return
+	}
+	keys := make(map[int]float64, len(p.order))
+	for _, row := range p.order {
+		keys[row] = key(row)
+	}
+	sort.SliceStable(p.order, func(i, j int) bool { return keys[p.order[i]] < keys[p.order[j]] })
+}
+
+// sortName says how the list is sorted.
+func (p *dataPage) sortName() string {
+	return p.a.t([]string{"file order", "longest first", "shortest first", "least trained first"}[p.sorted])
+}
+
+// captures is true while a search or a length is typed.
+func (p *dataPage) captures() bool { return p.search != nil || p.limit != nil }
+
+// typed edits the search or max_length.
+func (p *dataPage) typed(k tea.KeyPressMsg) tea.Cmd {
+	in := p.search
+	if in == nil {
+		in = p.limit
+	}
+	switch k.String() {
+	case "esc":
+		p.search, p.limit = nil, nil
+		return nil
+	case "enter":
+		text := strings.TrimSpace(in.String())
+		searching := p.search != nil
+		p.search, p.limit = nil, nil
+		if !searching {
+			return p.setLimit(text)
+		}
+		return p.find(text)
+	}
+	in.press(k)
+	return nil
+}
+
+// setLimit writes max_length into the recipe.
+func (p *dataPage) setLimit(text string) tea.Cmd {
+	text = strings.NewReplacer(",", "", " ", "").Replace(text)
+	if text == "" || p.a.recipe.r == nil {
+		return nil
+	}
+	cmd := p.a.recipe.set("max_length", text)
+	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("max_length set to %s in the recipe; 3 then u takes it back", text)))
+}
+
+// find lists the rows that match: a text, or tokens>N, tokens<N, trained<N%.
+func (p *dataPage) find(text string) tea.Cmd {
+	p.query = text
+	p.order, p.sorted = nil, sortFile
+	p.finding++
+	p.list.Home()
+	if text == "" || p.set == nil {
+		return p.refresh()
+	}
+	if keep, ok := lengthFilter(text); ok {
+		p.order = []int{}
+		for row := range p.set.src.Len() {
+			if l, known := p.set.lengths.at(row); known && keep(l) {
+				p.order = append(p.order, row)
+			}
+		}
+		return p.refresh()
+	}
+	p.order, p.scanned = []int{}, 0
+	return p.a.searchRows(p.finding, p.set, text, 0)
+}
+
+// lengthFilter reads a condition on a row's lengths.
+func lengthFilter(text string) (keep func(rowLength) bool, ok bool) {
+	var name string
+	var n float64
+	for _, op := range []string{"<", ">"} {
+		left, right, found := strings.Cut(text, op)
+		if !found {
+			continue
+		}
+		name = strings.TrimSpace(left)
+		right = strings.TrimSpace(strings.NewReplacer(",", "", "%", "").Replace(right))
+		if _, err := fmt.Sscanf(right, "%g", &n); err != nil {
+			return nil, false
+		}
+		percentOf := strings.HasSuffix(strings.TrimSpace(text), "%")
+		measure := func(l rowLength) float64 { return float64(l.full) }
+		switch {
+		case name == "trained" && percentOf:
+			measure = func(l rowLength) float64 { return 100 * float64(l.trained) / float64(max(1, l.kept)) }
+		case name == "trained":
+			measure = func(l rowLength) float64 { return float64(l.trained) }
+		case name != "tokens":
+			return nil, false
+		}
+		if op == "<" {
+			return func(l rowLength) bool { return measure(l) < n }, true
+		}
+		return func(l rowLength) bool { return measure(l) > n }, true
+	}
+	return nil, false
+}
+
+// rowsFoundMsg are rows that a search has found so far.
+type rowsFoundMsg struct {
+	finding int
+	found   []int
+	scanned int
+	next    tea.Cmd // goes on; nil at the end
+}
+
+func (m rowsFoundMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.finding != p.finding || p.order == nil {
+		return nil
+	}
+	p.order = append(p.order, m.found...)
+	p.scanned = m.scanned
+	return tea.Batch(m.next, p.refresh())
+}
+
+// firstWords are the words of a row that the list shows, when known.
+func (p *dataPage) firstWords(row int) string {
+	if p.set == nil {
+		return ""
+	}
+	return p.set.words[row]
+}
+
+// meanTrained is the mean number of trained tokens of the rows known so far.
+func (p *dataPage) meanTrained() float64 {
+	if p.set == nil {
+		return 0
+	}
+	return p.set.lengths.meanTrained()
+}
+
+// keepsWhole says how many rows a max_length would keep whole.
+func (p *dataPage) keepsWhole(limit int) string {
+	if p.set == nil || p.set.lengths.known == 0 {
+		return ""
+	}
+	share := p.set.lengths.shareUpTo(limit)
+	return p.a.tf("keeps %.0f%% of the rows whole (of %s looked at)", share*100, count(p.set.lengths.known))
+}
+
+// copyRow puts the chosen row's text on the clipboard of the terminal.
+func (p *dataPage) copyRow() tea.Cmd {
+	if p.detail == nil {
+		return nil
+	}
+	return tea.Batch(tea.SetClipboard(p.detail.plain(p.stage)), p.a.say(inkGood, p.a.tf("row %s copied", count(p.detail.row))))
+}
+
+// wheel scrolls the list or the detail; click chooses a row.
+func (p *dataPage) wheel(x, y, d int) tea.Cmd {
+	l := layoutData(p.a.frame.body.w, p.a.frame.body.h, p.histogram)
+	if l.detail.contains(x, y) {
+		return p.scrollDetail(d)
+	}
+	p.list.Scroll(d, p.rows())
+	return p.refresh()
+}
+
+func (p *dataPage) click(x, y int) tea.Cmd {
+	l := layoutData(p.a.frame.body.w, p.a.frame.body.h, p.histogram)
+	if !l.list.contains(x, y) {
+		return nil
+	}
+	from, to := p.list.Window(p.rows())
+	if i := from + y - l.list.y - 2; i >= from && i < to {
+		p.list.Select(i, p.rows())
+	}
+	return p.refresh()
+}

@@ -1,0 +1,350 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"sftui/ui/chart"
+)
+
+// view draws the Data page.
+func (p *dataPage) view(w, h int) []string {
+	if p.set == nil {
+		return p.emptyView(w, h)
+	}
+	l := layoutData(w, h, p.histogram)
+	list := p.listPane(l.list.w, l.list.h)
+	detail := p.detailPane(l.detail.w, l.detail.h)
+	strip := p.histogramPane(l.histogram.w, l.histogram.h)
+	if w < compactBelow {
+		return stack(list, detail, strip)
+	}
+	return stack(beside(list, detail), strip)
+}
+
+// emptyView tells what is being opened, what went wrong, or what to press.
+func (p *dataPage) emptyView(w, h int) []string {
+	a, th := p.a, p.a.th
+	lines := []string{""}
+	switch {
+	case p.err != nil:
+		for _, l := range wrap("✗ "+visible2(p.err.Error()), w-6) {
+			lines = append(lines, " "+th.paint(inkError, l))
+		}
+		lines = append(lines, "", " "+th.paint(inkKey, "o")+"  "+a.t("open another data set"), " "+th.paint(inkKey, "M")+"  "+a.t("choose another model"),
+			" "+th.paint(inkKey, "3")+"  "+a.t("look at the recipe"))
+	case p.busy != "":
+		lines = append(lines, " "+th.paint(inkAccent, "● "+visible(p.busy)+" …"), "",
+			" "+th.paint(inkDim, a.tf("data  %s", visible(p.dataSpec()))), " "+th.paint(inkDim, a.tf("model %s", visible(p.modelSpec()))))
+	default:
+		lines = append(lines, " "+a.t("No data is open."), "", " "+th.paint(inkKey, "o")+"  "+a.t("open a file, a folder or a hub id"))
+	}
+	return th.pane(a.t("Data"), lines, w, h, true)
+}
+
+// listPane is the list of rows.
+func (p *dataPage) listPane(w, h int) []string {
+	a, th := p.a, p.a.th
+	title := a.tf("%s rows", count(p.set.src.Len())) + " · " + p.set.shape
+	inner := w - 2
+	lines := []string{th.paint(inkDim, fit(p.columns(inner).header(a), inner))}
+	lines = append(lines, p.list.View(rowLines{p}, inner, p.listHeight(h))...)
+	if p.rows() == 0 {
+		lines = append(lines, " "+th.paint(inkDim, a.t("No row matches; / with nothing shows all.")))
+	}
+	lines = append(block(lines, inner, h-3), fit(p.listFoot(inner), inner))
+	return th.pane(title, lines, w, h, true)
+}
+
+// listFoot is the search, or the order and filter of the list.
+func (p *dataPage) listFoot(w int) string {
+	a, th := p.a, p.a.th
+	if p.search != nil {
+		return " / " + p.search.view(th, w-4)
+	}
+	if p.limit != nil {
+		return " max_length " + p.limit.view(th, w-14)
+	}
+	text := " " + a.tf("order: %s", p.sortName())
+	if p.query != "" {
+		text += "   " + a.tf("filter: %s (%s rows)", visible(p.query), count(len(p.order)))
+		if n := p.set.src.Len(); p.scanned > 0 && p.scanned < n {
+			text += " " + percent(int64(p.scanned), int64(n))
+		}
+	}
+	return th.paint(inkDim, text)
+}
+
+// listColumns are the widths of the list's columns.
+type listColumns struct{ row, tokens, trained, words int }
+
+// columns fits the list into w cells.
+func (p *dataPage) columns(w int) listColumns {
+	c := listColumns{row: max(5, width(count(p.set.src.Len()))), tokens: 8, trained: 8}
+	c.words = max(4, w-c.row-c.tokens-c.trained-6)
+	return c
+}
+
+// header names the columns.
+func (c listColumns) header(a *app) string {
+	return " " + fitLeft(a.t("row"), c.row) + " " + fitLeft(a.t("tokens"), c.tokens) + " " + fitLeft(a.t("trained"), c.trained) + "   " + a.t("first words")
+}
+
+// rowLines are the rows for the list.
+type rowLines struct{ p *dataPage }
+
+func (r rowLines) Len() int { return r.p.rows() }
+
+func (r rowLines) Line(i, w int, selected bool) string {
+	p, th := r.p, r.p.a.th
+	row := p.row(i)
+	c := p.columns(w)
+	tokens, trained := "…", "…"
+	if l, ok := p.set.lengths.at(row); ok {
+		tokens, trained = count(l.full), count(l.trained)
+	} else if p.set.problems[row] != "" {
+		tokens, trained = "–", "–"
+	}
+	text, seen := p.set.words[row]
+	if !seen {
+		text = "…"
+	}
+	if problem := p.set.problems[row]; problem != "" {
+		text = problem
+	}
+	mark := p.mark(row)
+	numbers := fitLeft(count(row), c.row) + " " + fitLeft(tokens, c.tokens) + " " + fitLeft(trained, c.trained)
+	if selected {
+		return th.paint(inkSelected, fit("▌"+numbers+" "+mark+" "+text, w))
+	}
+	markInk := inkWarn
+	if mark == "✗" {
+		markInk = inkError
+	}
+	return " " + numbers + " " + th.paint(markInk, mark) + " " + fit(text, w-width(numbers)-4)
+}
+
+// detailPane is the chosen row in one stage of its preparation.
+func (p *dataPage) detailPane(w, h int) []string {
+	a, th := p.a, p.a.th
+	v := p.detail
+	if v == nil || w < 4 {
+		return th.pane(a.t("reading the row …"), nil, w, h, false)
+	}
+	lines := []string{" " + p.stageLine(w-4)}
+	inner := w - 4
+	room := h - 3
+	if note := v.notes[p.stage]; note != "" && h > 12 {
+		lines = append(lines, " "+th.paint(inkDim, fit(visible(note), inner)))
+		room--
+	}
+	switch {
+	case v.err != nil:
+		for _, l := range wrap("✗ "+visible2(v.err.Error()), inner) {
+			lines = append(lines, " "+th.paint(inkError, l))
+		}
+		for _, l := range v.text[stageRaw] {
+			lines = append(lines, " "+fit(visible(l), inner))
+		}
+	case p.stage < stageTokens:
+		lines = append(lines, p.textLines(v.text[p.stage], inner, room)...)
+	case p.ids:
+		p.top = min(p.top, max(0, len(v.tokens)-room))
+		lines = append(lines, v.idTable(th, p.top, room, inner+1)...)
+	default:
+		lines = append(lines, p.flowLines(v, inner, room)...)
+	}
+	return th.pane(p.detailTitle(v), lines, w, h, false)
+}
+
+// detailTitle tells the row's lengths.
+func (p *dataPage) detailTitle(v *rowView) string {
+	a, th := p.a, p.a.th
+	if v.err != nil {
+		return a.tf("row %s", count(v.row)) + " · " + th.paint(inkError, "✗ "+a.t("cannot be prepared"))
+	}
+	title := a.tf("row %s · %s tokens · %s trained (%s)", count(v.row), count(len(v.tokens)), count(v.trained), percent(int64(v.trained), int64(v.to-v.from)))
+	if v.dropped != "" {
+		title += " · " + th.paint(inkError, "✗ "+a.t("dropped")+": "+visible(v.dropped))
+	}
+	return title
+}
+
+// stageLine shows all stages and where we are.
+func (p *dataPage) stageLine(w int) string {
+	a, th := p.a, p.a.th
+	var parts []string
+	for i, name := range stageNames {
+		text := a.t(name)
+		if i == p.stage {
+			text = th.paint(inkTab, text)
+		} else {
+			text = th.paint(inkDim, text)
+		}
+		parts = append(parts, text)
+	}
+	line := strings.Join(parts, th.paint(inkDim, " › "))
+	if p.ids && p.stage >= stageTokens {
+		line += th.paint(inkDim, "  "+a.t("(with ids)"))
+	}
+	return fit(line, w)
+}
+
+// textLines wraps the lines of a stage; only what is visible is wrapped.
+func (p *dataPage) textLines(text []string, w, h int) []string {
+	var out []string
+	p.top = max(0, p.top)
+	skip := p.top
+	for _, l := range text {
+		for _, piece := range wrapVisible(l, w) {
+			if skip > 0 {
+				skip--
+				continue
+			}
+			out = append(out, " "+piece)
+			if len(out) >= h {
+				return out
+			}
+		}
+	}
+	if len(out) == 0 && p.top > 0 { // scrolled beyond the end
+		p.top = max(0, p.top-skip-h)
+		if p.top == 0 && skip == 0 {
+			return out
+		}
+		return p.textLines(text, w, h)
+	}
+	return out
+}
+
+// wrapVisible breaks one line of data into pieces of w cells; an empty line stays.
+func wrapVisible(s string, w int) []string {
+	s = visible(s)
+	if s == "" {
+		return []string{""}
+	}
+	return wrap(s, w)
+}
+
+// flowLines are the tokens as running text.
+func (p *dataPage) flowLines(v *rowView, w, h int) []string {
+	if f := p.flow; f == nil || f.v != v || f.width != w || f.stage != p.stage || f.th != p.a.th {
+		p.flow = newFlow(v, p.a.th, p.a.t, p.stage, w)
+	}
+	lines, done := p.flow.window(p.top, h)
+	if done && len(lines) < h && p.top > 0 {
+		p.top = max(0, len(p.flow.lines)-h)
+		lines, _ = p.flow.window(p.top, h)
+	}
+	out := make([]string, len(lines))
+	for i, l := range lines {
+		out[i] = " " + l
+	}
+	if len(v.tokens) == 0 {
+		out = append(out, " "+p.a.th.paint(inkDim, p.a.t("This row has no tokens.")))
+	}
+	return out
+}
+
+// histogramPane is the strip of lengths of all rows.
+func (p *dataPage) histogramPane(w, h int) []string {
+	if h < 4 || p.set == nil {
+		return block(nil, w, h)
+	}
+	a, th, l := p.a, p.a.th, p.set.lengths
+	n := p.set.src.Len()
+	title := a.t("length in tokens")
+	switch {
+	case l.known == 0:
+		title += " · " + a.t("scanning")
+	case l.known < n:
+		title += " · " + a.tf("from %s of %s rows, p50 within about %s", count(l.known), count(n), p.errorOfMedian())
+	default:
+		title += " · " + a.tf("exact, %s rows", count(n))
+	}
+	if l.known == 0 {
+		return th.pane(title, nil, w, h, false)
+	}
+	inner := w - 4
+	p50, p95, p99 := l.quantile(.5), l.quantile(.95), l.quantile(.99)
+	longest, _ := l.at(l.longest)
+	stats := []string{
+		a.tf("p50 %s   p95 %s   p99 %s   max %s (row %s)", count(p50), count(p95), count(p99), count(longest.full), count(l.longest)),
+		p.limitLine(p95, p99),
+	}
+	plot := min(max(inner/3, 24), 80)
+	lo, hi := 8.0, math.Max(float64(longest.full)*1.02, 16)
+	rows := chart.Columns(l.bins(plot, lo, hi), plot, h-3)
+	axis := logAxis(plot, lo, hi, p.set.maxLength)
+	lines := make([]string, 0, h-2)
+	text := stats
+	if w < compactBelow { // bars left, figures broken over the lines at their right
+		text = append(strings.SplitAfterN(stats[0], "p99", 2), wrap(stats[1], inner-plot-3)...)
+		if parts := strings.SplitAfterN(stats[0], "   p99", 2); len(parts) == 2 {
+			text[0], text[1] = strings.TrimSuffix(parts[0], "   p99"), "p99"+parts[1]
+		}
+	}
+	for i, r := range append(rows, axis) {
+		line := " " + th.paint(inkSmooth, r)
+		if i == len(rows) {
+			line = " " + th.paint(inkDim, r)
+		}
+		if i < len(text) {
+			line += "   " + text[i]
+		}
+		lines = append(lines, line)
+	}
+	return th.pane(title, lines, w, h, false)
+}
+
+// errorOfMedian is how far the sample's median may be from the true one, as a
+// share: the distance between the quantiles around it that the true median lies
+// between with 95%.
+func (p *dataPage) errorOfMedian() string {
+	l := p.set.lengths
+	half := 0.98 / math.Sqrt(float64(max(l.known, 1)))
+	lo, hi, mid := l.quantile(.5-half), l.quantile(.5+half), l.quantile(.5)
+	if mid == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("±%.0f%%", math.Max(1, float64(hi-lo)/2/float64(mid)*100))
+}
+
+// limitLine says what max_length keeps whole, and what other values would.
+func (p *dataPage) limitLine(p95, p99 int) string {
+	a, l := p.a, p.set.lengths
+	limit := p.set.maxLength
+	if limit == 0 {
+		return a.t("max_length: none, every row is kept whole")
+	}
+	text := a.tf("max_length %s keeps %.0f%% whole", count(limit), math.Floor(l.shareUpTo(limit)*100))
+	for _, q := range []int{p95, p99} {
+		up := (q + 63) / 64 * 64
+		if up > limit {
+			text += " · " + fmt.Sprintf("%s: %.0f%%", count(up), math.Floor(l.shareUpTo(up)*100))
+		}
+	}
+	return text
+}
+
+// logAxis labels the histogram's scale and marks max_length.
+func logAxis(w int, lo, hi float64, limit int) string {
+	cells := []rune(strings.Repeat(" ", w))
+	at := func(v float64) int { return int(math.Log(v/lo) / math.Log(hi/lo) * float64(w)) }
+	free := 0
+	for v := 8.0; v <= hi; v *= 4 {
+		text := []rune(chart.FormatValue(v, v))
+		if v >= 1024 {
+			text = []rune(fmt.Sprintf("%.0fk", v/1024))
+		}
+		if x := at(v); x >= free && x+len(text) <= w {
+			copy(cells[x:], text)
+			free = x + len(text) + 1
+		}
+	}
+	if x := at(float64(limit)); limit > 0 && x >= 0 && x < w {
+		cells[x] = '▲'
+	}
+	return string(cells)
+}

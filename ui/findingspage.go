@@ -1,0 +1,282 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"sftui/recipes"
+	"sftui/ui/vlist"
+)
+
+// Finding is one thing worth knowing before a run, over data, template, recipe,
+// model and device together.
+type Finding struct {
+	ID       string
+	Severity recipes.Severity
+	Rows     []int // some or all of the rows it is about
+	Count    int   // how many rows
+	Message  string
+	FixKey   string // option to change, "" when there is no one-key fix
+	FixValue string
+	FixText  string // what to do, in words
+}
+
+// findingsPage lists what would fail, train garbage or surprise.
+type findingsPage struct {
+	still
+	a       *app
+	gen     int
+	found   []Finding
+	checked bool
+	busy    string
+	err     error
+	list    vlist.List
+}
+
+// restart checks anew because data or recipe changed.
+func (p *findingsPage) restart() tea.Cmd {
+	p.gen++
+	p.checked, p.err = false, nil
+	if p.a.opt.Check == nil || p.a.recipe.r == nil {
+		return nil
+	}
+	p.busy = p.a.t("checking")
+	return p.a.check(p.gen, p.a.recipe.r.Clone())
+}
+
+// findingsMsg is what a check found.
+type findingsMsg struct {
+	gen   int
+	found []Finding
+	err   error
+}
+
+func (m findingsMsg) apply(a *app) tea.Cmd {
+	p := a.findings
+	if m.gen != p.gen {
+		return nil
+	}
+	p.busy, p.err, p.checked = "", m.err, m.err == nil
+	p.found = m.found
+	p.list.Select(p.list.Cursor(), len(p.all()))
+	return nil
+}
+
+// all is what the check found, and what the recipe and the lengths say at once.
+func (p *findingsPage) all() []Finding {
+	if p.checked {
+		return p.found
+	}
+	return append(p.fromRecipe(), p.fromLengths()...)
+}
+
+// fromRecipe are the recipe's conflicts.
+func (p *findingsPage) fromRecipe() []Finding {
+	var list []Finding
+	for _, c := range p.a.recipe.conflicts {
+		list = append(list, Finding{ID: c.ID, Severity: c.Severity, Message: p.a.recipe.say(c), FixKey: c.Fix.Key, FixValue: c.Fix.Value})
+	}
+	return list
+}
+
+// fromLengths is what the scan of lengths shows so far.
+func (p *findingsPage) fromLengths() []Finding {
+	set := p.a.data.set
+	if set == nil || set.lengths.known == 0 {
+		return nil
+	}
+	a, l := p.a, set.lengths
+	var cut, empty, dropped Finding
+	cutTokens := 0
+	note := func(f *Finding, row int) {
+		f.Count++
+		if len(f.Rows) < 1000 {
+			f.Rows = append(f.Rows, row)
+		}
+	}
+	for row := range l.full {
+		r, ok := l.at(row)
+		switch {
+		case !ok:
+		case r.dropped:
+			note(&dropped, row)
+		case r.trained == 0:
+			note(&empty, row)
+		case r.full > r.kept:
+			note(&cut, row)
+			cutTokens += r.full - r.kept
+		}
+	}
+	of := int64(l.known)
+	var list []Finding
+	if empty.Count > 0 {
+		empty.ID, empty.Severity = "answers-cut", recipes.SeverityError
+		empty.Message = a.tf("%s rows (%s) have no trained token: nothing in them is learned.", count(empty.Count), percent(int64(empty.Count), of))
+		list = append(list, empty)
+	}
+	if dropped.Count > 0 {
+		dropped.ID, dropped.Severity = "dropped", recipes.SeverityWarning
+		dropped.Message = a.tf("%s rows (%s) are dropped by the preparation.", count(dropped.Count), percent(int64(dropped.Count), of))
+		list = append(list, dropped)
+	}
+	if cut.Count > 0 {
+		cut.ID, cut.Severity = "truncated", recipes.SeverityWarning
+		up := (l.quantile(.99) + 63) / 64 * 64
+		cut.Message = a.tf("%s rows (%s) are longer than max_length %s: %s tokens are cut, with the end token of each.",
+			count(cut.Count), percent(int64(cut.Count), of), count(set.maxLength), count(cutTokens))
+		if up > set.maxLength {
+			cut.FixKey, cut.FixValue = "max_length", trimNumber(float64(up))
+		}
+		list = append(list, cut)
+	}
+	return list
+}
+
+// badge is what the tab shows: the number of findings that matter.
+func (p *findingsPage) badge() string {
+	errs, warns := 0, 0
+	if p.checked {
+		for _, f := range p.found {
+			switch f.Severity {
+			case recipes.SeverityError:
+				errs++
+			case recipes.SeverityWarning:
+				warns++
+			}
+		}
+	} else {
+		for _, c := range p.a.recipe.conflicts {
+			switch c.Severity {
+			case recipes.SeverityError:
+				errs++
+			case recipes.SeverityWarning:
+				warns++
+			}
+		}
+	}
+	text := ""
+	if errs > 0 {
+		text += " ✗" + count(errs)
+	}
+	if warns > 0 {
+		text += " ▲" + count(warns)
+	}
+	return text
+}
+
+// chosen is the finding under the cursor.
+func (p *findingsPage) chosen() (Finding, bool) {
+	all := p.all()
+	if i := p.list.Cursor(); i < len(all) {
+		return all[i], true
+	}
+	return Finding{}, false
+}
+
+// move goes d findings.
+func (p *findingsPage) move(d int) tea.Cmd {
+	p.list.Move(d, len(p.all()))
+	return nil
+}
+
+// fix applies the chosen finding's fix to the recipe.
+func (p *findingsPage) fix() tea.Cmd {
+	f, ok := p.chosen()
+	if !ok || f.FixKey == "" {
+		return p.a.say(inkDim, p.a.t("Nothing here has a one-key fix."))
+	}
+	cmd := p.a.recipe.set(f.FixKey, f.FixValue)
+	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("%s set to %s; u takes it back", f.FixKey, f.FixValue)))
+}
+
+// rowsOf lists the finding's rows in the Data page.
+func (p *findingsPage) rowsOf() tea.Cmd {
+	f, ok := p.chosen()
+	d := p.a.data
+	if !ok || len(f.Rows) == 0 || d.set == nil {
+		return p.a.say(inkDim, p.a.t("This finding is not about rows."))
+	}
+	d.order = append([]int(nil), f.Rows...)
+	d.query, d.sorted, d.scanned = f.ID, sortFile, 0
+	d.finding++
+	d.list.Home()
+	return p.a.goTo(pageData)
+}
+
+// view draws the Findings page.
+func (p *findingsPage) view(w, h int) []string {
+	a, th := p.a, p.a.th
+	all := p.all()
+	title := a.tf("%d findings in data × template × recipe", len(all))
+	switch {
+	case p.busy != "":
+		title += " · " + a.t("checking …")
+	case p.checked && a.data.set != nil:
+		title += " · " + a.tf("checked %s rows", count(a.data.set.src.Len()))
+	}
+	var lines []string
+	if p.err != nil {
+		for _, l := range wrap("✗ "+visible2(p.err.Error()), w-6) {
+			lines = append(lines, " "+th.paint(inkError, l))
+		}
+	}
+	if len(all) == 0 && p.err == nil {
+		text := a.t("Nothing found so far.")
+		if p.checked {
+			text = a.t("Nothing found: the recipe, the template and the rows fit together.")
+		}
+		lines = append(lines, "", " "+th.paint(inkGood, "✓ "+text))
+	}
+	p.list.SetHeight(h)
+	for i, f := range all {
+		lines = append(lines, p.findingLines(f, w-4, i == p.list.Cursor())...)
+	}
+	// The chosen finding stays visible: earlier ones scroll away.
+	if over := len(lines) - (h - 2); over > 0 {
+		skip := 0
+		for i := 0; i < p.list.Cursor() && skip < over; i++ {
+			skip += len(p.findingLines(all[i], w-4, false))
+		}
+		lines = lines[min(skip, over):]
+	}
+	return th.pane(title, lines, w, h, true)
+}
+
+// findingLines is one finding as a sentence with its fix.
+func (p *findingsPage) findingLines(f Finding, w int, selected bool) []string {
+	a, th := p.a, p.a.th
+	mark, color := "·", inkPlain
+	switch f.Severity {
+	case recipes.SeverityError:
+		mark, color = "✗", inkError
+	case recipes.SeverityWarning:
+		mark, color = "▲", inkWarn
+	}
+	const idW = 24
+	lead := " "
+	if selected {
+		lead = th.paint(inkAccent, "▌")
+	}
+	var lines []string
+	for i, l := range wrap(visible2(f.Message), max(20, w-idW-3)) {
+		if i == 0 {
+			lines = append(lines, lead+th.paint(color, mark+" "+fit(f.ID, idW))+l)
+		} else {
+			lines = append(lines, lead+fit("", idW+2)+l)
+		}
+	}
+	action := ""
+	if f.FixKey != "" {
+		action = th.paint(inkKey, "f") + " " + th.paint(inkDim, a.tf("set %s to %s", f.FixKey, f.FixValue)) + "   "
+	} else if f.FixText != "" {
+		action = th.paint(inkDim, visible(f.FixText)) + "   "
+	}
+	if len(f.Rows) > 0 {
+		action += th.paint(inkKey, "enter") + " " + th.paint(inkDim, a.t("the rows"))
+	}
+	if action != "" {
+		lines = append(lines, lead+fit("", idW+2)+action)
+	}
+	return append(lines, "")
+}
+
+func (p *findingsPage) wheel(_, _, d int) tea.Cmd { return p.move(d / 3) }

@@ -1,0 +1,6 @@
+package ui
+
+import "runtime"
+
+// runtimeName is the name of a function by its entry.
+func runtimeName(pc uintptr) string { return runtime.FuncForPC(pc).Name() }

@@ -1,0 +1,37 @@
+package ui
+
+import (
+	"context"
+
+	"sftui/dataset"
+	"sftui/recipes"
+)
+
+// Options are what the command line said and what the workbench gets from the
+// packages that are too heavy to be loaded into a screen.
+type Options struct {
+	Data   string // data set; the recipe's when empty
+	Model  string // model name, folder or GGUF file; the recipe's when empty
+	Recipe string // recipe file; the embedded default when empty
+	Run    string // run folder to attach to
+	Lang   string // en or zh
+	Device string // what is shown as the device, as in "cpu 2 cores"
+
+	Edits    []string // key=value overrides of the recipe
+	RunsRoot string   // where runs live
+	LogFile  string   // what native libraries print; the log pane shows it
+	Plain    bool     // skip the start page
+
+	// ResolveModel finds the folder of a model and gets it when it is not here.
+	ResolveModel func(ctx context.Context, name, revision string, report func(line string)) (dir string, err error)
+	// OpenData opens a data set; dataset.Open when nil.
+	OpenData func(ctx context.Context, spec string, o dataset.OpenOptions) (dataset.Source, error)
+	// DataOptions are a recipe's settings of data preparation, the same that a
+	// run uses, so that what is shown is what is trained.
+	DataOptions func(r *recipes.Recipe) (dataset.Options, error)
+	// Check looks for findings over data, template, recipe, model and device.
+	Check func(ctx context.Context, r *recipes.Recipe, lang recipes.Language) ([]Finding, error)
+	// StartRun starts training in a process of its own that outlives the
+	// workbench. The channel gives the process's end.
+	StartRun func(runDir string, args []string) (exited <-chan error, err error)
+}

@@ -1,0 +1,182 @@
+package ui
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// fit makes s exactly w cells wide: cut with … or padded with blanks. Escape
+// sequences take no room.
+func fit(s string, w int) string {
+	if w <= 0 {
+		return ""
+	}
+	n := width(s)
+	if n > w {
+		s = ansi.Truncate(s, w, "…")
+		n = width(s)
+	}
+	if n < w {
+		s += strings.Repeat(" ", w-n)
+	}
+	return s
+}
+
+// fitLeft is fit with the blanks in front, for numbers.
+func fitLeft(s string, w int) string {
+	if n := width(s); n < w {
+		return strings.Repeat(" ", w-n) + s
+	}
+	return fit(s, w)
+}
+
+// width is how many cells s takes.
+func width(s string) int {
+	for i := range len(s) {
+		if c := s[i]; c >= utf8.RuneSelf || c < ' ' {
+			return ansi.StringWidth(s)
+		}
+	}
+	return len(s)
+}
+
+// block makes lines exactly w×h cells.
+func block(lines []string, w, h int) []string {
+	out := make([]string, max(h, 0))
+	for i := range out {
+		if i < len(lines) {
+			out[i] = fit(lines[i], w)
+		} else {
+			out[i] = strings.Repeat(" ", max(w, 0))
+		}
+	}
+	return out
+}
+
+// pane draws a box with a title around lines; w and h include the border. Too
+// small a box is left blank.
+func (t *theme) pane(title string, lines []string, w, h int, focused bool) []string {
+	if w < 4 || h < 2 {
+		return block(nil, w, h)
+	}
+	edge, head := inkBorder, inkTitle
+	if focused {
+		edge, head = inkFocus, inkAccent
+	}
+	out := make([]string, 0, h)
+	if title != "" {
+		title = ansi.Truncate(title, w-4, "…")
+		dashes := max(0, w-4-width(title))
+		if title == ansi.Strip(title) {
+			title = t.paint(head, title)
+		}
+		out = append(out, t.paint(edge, "╭ ")+title+t.paint(edge, " "+strings.Repeat("─", dashes)+"╮"))
+	} else {
+		out = append(out, t.paint(edge, "╭"+strings.Repeat("─", w-2)+"╮"))
+	}
+	side := t.paint(edge, "│")
+	for _, l := range block(lines, w-2, h-2) {
+		out = append(out, side+l+side)
+	}
+	return append(out, t.paint(edge, "╰"+strings.Repeat("─", w-2)+"╯"))
+}
+
+// beside puts blocks of the same height next to each other.
+func beside(blocks ...[]string) []string {
+	if len(blocks) == 0 {
+		return nil
+	}
+	out := make([]string, len(blocks[0]))
+	var b strings.Builder
+	for i := range out {
+		b.Reset()
+		for _, bl := range blocks {
+			if i < len(bl) {
+				b.WriteString(bl[i])
+			}
+		}
+		out[i] = b.String()
+	}
+	return out
+}
+
+// stack puts blocks under each other.
+func stack(blocks ...[]string) []string {
+	var out []string
+	for _, b := range blocks {
+		out = append(out, b...)
+	}
+	return out
+}
+
+// wrap breaks plain or styled text into lines of at most w cells.
+func wrap(s string, w int) []string {
+	if w <= 0 {
+		return nil
+	}
+	return strings.Split(ansi.Wrap(s, w, " "), "\n")
+}
+
+// visible replaces what would move the cursor or hide itself by a symbol, so
+// that data can never draw outside its place: ⏎ newline, → tab, ␛ escape.
+func visible(s string) string {
+	clean := true
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] == 0x7f || s[i] >= 0xc2 {
+			clean = false
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\n':
+			b.WriteRune('⏎')
+		case r == '\t':
+			b.WriteRune('→')
+		case r < ' ':
+			b.WriteRune(0x2400 + r)
+		case r == 0x7f:
+			b.WriteRune('␡')
+		case r >= 0x80 && r < 0xa0, r == utf8.RuneError, isBidi(r):
+			b.WriteRune('�')
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// isBidi reports characters that reorder what follows them, which would tear
+// every column to their right.
+func isBidi(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x2028 || r == 0x2029
+}
+
+// overlay lays a box over a screen at its centre.
+func overlay(screen, box []string, w int) []string {
+	if len(box) == 0 {
+		return screen
+	}
+	out := append([]string(nil), screen...)
+	bw := width(box[0])
+	x := max(0, (w-bw)/2)
+	y := max(0, (len(screen)-len(box))/2)
+	for i, l := range box {
+		if y+i >= len(out) {
+			break
+		}
+		under := out[y+i]
+		left := ansi.Truncate(under, x, "")
+		left += strings.Repeat(" ", max(0, x-width(left)))
+		right := ansi.TruncateLeft(under, x+bw, "")
+		pad := w - x - bw - width(right) // a wide character cut in half leaves a cell
+		out[y+i] = left + l + strings.Repeat(" ", max(0, pad)) + right
+	}
+	return out
+}

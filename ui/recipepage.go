@@ -1,0 +1,526 @@
+package ui
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sftui/recipes"
+	"sftui/ui/vlist"
+)
+
+// recipePage is the form of all options with their explanations.
+type recipePage struct {
+	still
+	a      *app
+	gen    int
+	r      *recipes.Recipe
+	path   string // where w writes; empty for an embedded recipe
+	title  string
+	source []byte // the YAML as read, for writing back with its comments
+	err    error
+
+	fields    map[string]recipes.Field
+	groups    []recipes.Group
+	byGroup   map[string][]string
+	rows      []optionRow
+	list      vlist.List
+	changed   bool // only options that are not default
+	search    *field
+	query     string
+	edit      *field // value that is being typed
+	editErr   error
+	conflicts []recipes.Conflict
+	undo      []undoStep
+	atFix     int // the conflict that f fixes
+	detailTop int
+}
+
+// optionRow is a line of the form: a group's name, or an option.
+type optionRow struct{ group, key string }
+
+// undoStep is a value before an edit.
+type undoStep struct {
+	key, value string
+	origin     recipes.Origin
+}
+
+// newRecipePage is the page before its recipe is read.
+func newRecipePage(a *app) *recipePage { return &recipePage{a: a} }
+
+// recipeReadMsg is a recipe with everything that explains it.
+type recipeReadMsg struct {
+	gen    int
+	r      *recipes.Recipe
+	path   string
+	title  string
+	source []byte
+	fields []recipes.Field
+	groups []recipes.Group
+	err    error
+}
+
+func (m recipeReadMsg) apply(a *app) tea.Cmd {
+	p := a.recipe
+	if m.gen != p.gen {
+		return nil
+	}
+	if m.err != nil {
+		p.err = m.err
+		a.start.problem = m.err
+		return a.fail(m.err)
+	}
+	p.r, p.path, p.title, p.source, p.err = m.r, m.path, m.title, m.source, nil
+	p.groups = m.groups
+	p.fields = make(map[string]recipes.Field, len(m.fields))
+	p.byGroup = map[string][]string{}
+	for _, f := range m.fields {
+		p.fields[f.Key] = f
+		p.byGroup[f.Group] = append(p.byGroup[f.Group], f.Key)
+	}
+	p.undo = nil
+	p.rebuild()
+	p.recheck()
+	return a.data.reopen()
+}
+
+// rebuild lists the rows that search and view leave.
+func (p *recipePage) rebuild() {
+	here := p.key()
+	p.rows = p.rows[:0]
+	words := strings.Fields(strings.ToLower(p.query))
+	for _, g := range p.groups {
+		first := true
+		for _, key := range p.byGroup[g.ID] {
+			if p.changed && !p.r.IsSet(key) || !p.matches(key, words) {
+				continue
+			}
+			if first {
+				p.rows = append(p.rows, optionRow{group: g.ID})
+				first = false
+			}
+			p.rows = append(p.rows, optionRow{group: g.ID, key: key})
+		}
+	}
+	at := 1
+	for i, r := range p.rows {
+		if r.key == here && here != "" {
+			at = i
+		}
+	}
+	p.list.Select(at, len(p.rows))
+}
+
+// matches reports whether an option's key or short text has all words.
+func (p *recipePage) matches(key string, words []string) bool {
+	hay := strings.ToLower(key + " " + p.fields[key].Help + " " + p.fields[key].Doc.Chinese.Short)
+	for _, w := range words {
+		if !strings.Contains(hay, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// recheck looks for conflicts.
+func (p *recipePage) recheck() {
+	p.conflicts = p.r.Conflicts()
+	p.atFix = min(p.atFix, max(0, len(p.conflicts)-1))
+}
+
+// key is the chosen option, "" on a group's name.
+func (p *recipePage) key() string {
+	if i := p.list.Cursor(); i < len(p.rows) {
+		return p.rows[i].key
+	}
+	return ""
+}
+
+// number is an option's value as a number, 0 when it is none.
+func (p *recipePage) number(key string) float64 {
+	if p.r == nil {
+		return 0
+	}
+	v, _ := p.r.Get(key)
+	f, err := strconv.ParseFloat(v, 64)
+	if err != nil {
+		return 0
+	}
+	return f
+}
+
+// move goes d options up or down, over the names of groups.
+func (p *recipePage) move(d int) tea.Cmd {
+	p.list.Move(d, len(p.rows))
+	p.leaveHeader(d)
+	p.detailTop = 0
+	return nil
+}
+
+// leaveHeader steps off a group's name.
+func (p *recipePage) leaveHeader(d int) {
+	if p.key() != "" || len(p.rows) == 0 {
+		return
+	}
+	step := 1
+	if d < 0 && p.list.Cursor() > 0 {
+		step = -1
+	}
+	p.list.Move(step, len(p.rows))
+}
+
+// jump goes to the next or previous group.
+func (p *recipePage) jump(d int) tea.Cmd {
+	i := p.list.Cursor()
+	if d < 0 {
+		i-- // the name of this group
+	}
+	for i += d; i >= 0 && i < len(p.rows); i += d {
+		if p.rows[i].key == "" {
+			p.list.Select(i+1, len(p.rows))
+			break
+		}
+	}
+	return nil
+}
+
+// goToKey shows an option, whatever was filtered.
+func (p *recipePage) goToKey(key string) tea.Cmd {
+	p.changed, p.query, p.search = false, "", nil
+	p.rebuild()
+	for i, r := range p.rows {
+		if r.key == key {
+			p.list.Center(i, len(p.rows))
+		}
+	}
+	return p.a.goTo(pageRecipe)
+}
+
+// captures is true while a value or a search is typed.
+func (p *recipePage) captures() bool { return p.edit != nil || p.search != nil }
+
+// typed edits the value or the search.
+func (p *recipePage) typed(k tea.KeyPressMsg) tea.Cmd {
+	if p.search != nil {
+		return p.typedSearch(k)
+	}
+	switch k.String() {
+	case "esc":
+		p.edit, p.editErr = nil, nil
+	case "enter":
+		if p.editErr == nil {
+			text := p.edit.String()
+			p.edit = nil
+			return p.set(p.key(), text)
+		}
+	default:
+		if p.edit.press(k) {
+			p.editErr = p.r.Clone().Set(p.key(), p.edit.String(), recipes.Origin{Kind: recipes.OriginEdit})
+		}
+	}
+	return nil
+}
+
+func (p *recipePage) typedSearch(k tea.KeyPressMsg) tea.Cmd {
+	switch k.String() {
+	case "esc":
+		p.search, p.query = nil, ""
+	case "enter":
+		p.search = nil
+	case "up", "down":
+		d := 1
+		if k.String() == "up" {
+			d = -1
+		}
+		return p.move(d)
+	default:
+		p.search.press(k)
+		p.query = p.search.String()
+	}
+	p.rebuild()
+	return nil
+}
+
+// startEdit opens the chosen option: a switch is turned, a choice is listed, a
+// value is typed.
+func (p *recipePage) startEdit() tea.Cmd {
+	key := p.key()
+	if p.r == nil || key == "" {
+		return nil
+	}
+	f := p.fields[key]
+	v, _ := p.r.Get(key)
+	switch {
+	case f.Kind == recipes.KindBool && !f.Nullable:
+		return p.set(key, strconv.FormatBool(v != "true"))
+	case f.Kind == recipes.KindBool, len(f.Enum) > 0:
+		p.choose(f, v)
+	default:
+		if v == "null" {
+			v = ""
+		}
+		p.edit, p.editErr = newField(v), nil
+	}
+	return nil
+}
+
+// choose lists the values that an option can take.
+func (p *recipePage) choose(f recipes.Field, now string) {
+	values := append([]string(nil), f.Enum...)
+	if f.Kind == recipes.KindBool {
+		values = []string{"true", "false"}
+	}
+	if f.Nullable {
+		values = append(values, "null")
+	}
+	pk := &picker{title: f.Key}
+	for _, v := range values {
+		note := ""
+		if v == f.Default {
+			note = p.a.t("default")
+		}
+		if v == now {
+			note = strings.TrimSpace(note + " ◂ " + p.a.t("now"))
+			pk.list.Select(len(pk.items), len(values))
+		}
+		pk.items = append(pk.items, pick{text: v, note: note, do: func(*app) tea.Cmd { return p.set(f.Key, v) }})
+	}
+	p.a.ask(pk)
+}
+
+// set changes an option, remembers its old value and tells the other pages.
+func (p *recipePage) set(key, v string) tea.Cmd {
+	old, origin := p.r.Get(key)
+	if old == v {
+		return nil
+	}
+	if err := p.r.Set(key, v, recipes.Origin{Kind: recipes.OriginEdit}); err != nil {
+		return p.a.fail(err)
+	}
+	p.undo = append(p.undo, undoStep{key, old, origin})
+	return p.afterEdit(key)
+}
+
+// afterEdit checks the recipe anew and prepares the data anew where it matters.
+func (p *recipePage) afterEdit(key string) tea.Cmd {
+	p.recheck()
+	p.rebuild()
+	switch p.fields[key].Group {
+	case "model", "source":
+		return p.a.data.reopen()
+	case "preprocessing", "loss", "openr1", "workbench":
+		return p.a.data.reprepare()
+	}
+	return nil
+}
+
+// undoEdit takes the last edit back.
+func (p *recipePage) undoEdit() tea.Cmd {
+	if len(p.undo) == 0 {
+		return p.a.say(inkDim, p.a.t("Nothing to undo."))
+	}
+	u := p.undo[len(p.undo)-1]
+	p.undo = p.undo[:len(p.undo)-1]
+	var err error
+	if u.origin.Kind == recipes.OriginDefault {
+		err = p.r.Reset(u.key)
+	} else {
+		err = p.r.Set(u.key, u.value, u.origin)
+	}
+	if err != nil {
+		return p.a.fail(err)
+	}
+	return tea.Batch(p.afterEdit(u.key), p.a.say(inkGood, p.a.tf("%s is %s again", u.key, u.value)))
+}
+
+// reset gives the chosen option its default.
+func (p *recipePage) reset() tea.Cmd {
+	key := p.key()
+	if key == "" || p.r == nil || !p.r.IsSet(key) {
+		return nil
+	}
+	old, origin := p.r.Get(key)
+	if err := p.r.Reset(key); err != nil {
+		return p.a.fail(err)
+	}
+	p.undo = append(p.undo, undoStep{key, old, origin})
+	return p.afterEdit(key)
+}
+
+// fix applies the fix of the chosen conflict.
+func (p *recipePage) fix() tea.Cmd {
+	for n := range p.conflicts {
+		c := p.conflicts[(p.atFix+n)%len(p.conflicts)]
+		if c.Fix.Key == "" {
+			continue
+		}
+		cmd := p.set(c.Fix.Key, c.Fix.Value)
+		return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("%s set to %s; u takes it back", c.Fix.Key, c.Fix.Value)))
+	}
+	return p.a.say(inkDim, p.a.t("Nothing here has a one-key fix."))
+}
+
+// nextConflict chooses another conflict and shows its option.
+func (p *recipePage) nextConflict() tea.Cmd {
+	if len(p.conflicts) == 0 {
+		return p.a.say(inkDim, p.a.t("No conflicts."))
+	}
+	p.atFix = (p.atFix + 1) % len(p.conflicts)
+	if keys := p.conflicts[p.atFix].Keys; len(keys) > 0 {
+		return p.goToKey(keys[0])
+	}
+	return nil
+}
+
+// edits counts the options that were changed here.
+func (p *recipePage) edits() int {
+	n := 0
+	for key := range p.fields {
+		if _, o := p.r.Get(key); o.Kind == recipes.OriginEdit {
+			n++
+		}
+	}
+	return n
+}
+
+// diff shows the edits against the file, as lines of YAML.
+func (p *recipePage) diff() tea.Cmd {
+	if p.r == nil {
+		return nil
+	}
+	before, err := recipes.Parse(p.title, p.source)
+	if err != nil {
+		return p.a.fail(err)
+	}
+	changes := recipes.Diff(before, p.r)
+	p.a.push(&reader{title: p.a.tf("edits to %s", p.title), lines: func(a *app, w int) []string {
+		if len(changes) == 0 {
+			return []string{a.th.paint(inkDim, a.t("The recipe is as the file has it."))}
+		}
+		var lines []string
+		for _, c := range changes {
+			lines = append(lines, a.th.paint(inkError, fit("- "+c.Key+": "+visible(c.A), w)),
+				a.th.paint(inkGood, fit("+ "+c.Key+": "+visible(c.B), w)), "")
+		}
+		return lines
+	}})
+	return nil
+}
+
+// write puts the edits into the file, keeping its comments and order.
+func (p *recipePage) write() tea.Cmd {
+	if p.r == nil {
+		return nil
+	}
+	suggestion := p.path
+	if suggestion == "" {
+		suggestion = "recipe.yaml"
+	}
+	in := newField(suggestion)
+	p.a.ask(&picker{title: p.a.t("Write the recipe to which file?"), in: *in,
+		free: func(a *app, path string) tea.Cmd { return a.writeRecipe(path, a.recipe.r.Clone(), a.recipe.source) }})
+	return nil
+}
+
+// recipeWrittenMsg tells that a recipe is on disk.
+type recipeWrittenMsg struct {
+	path string
+	err  error
+}
+
+func (m recipeWrittenMsg) apply(a *app) tea.Cmd {
+	if m.err != nil {
+		return a.fail(m.err)
+	}
+	return tea.Batch(a.say(inkGood, a.tf("written to %s", m.path)), a.loadRecipe(m.path))
+}
+
+// summary says in a few lines what would be trained; blocked when the recipe
+// has an error that would end the run.
+func (p *recipePage) summary() (lines []string, blocked bool) {
+	a := p.a
+	get := func(key string) string { v, _ := p.r.Get(key); return v }
+	lines = append(lines,
+		a.tf("Model: %s", a.data.modelSpec()),
+		a.tf("Data: %s", a.data.describe()))
+	micro, acc := p.r.PerDeviceTrainBatchSize, p.r.GradientAccumulationSteps
+	length := a.tf("%s epochs", get("num_train_epochs"))
+	if p.r.MaxSteps > 0 {
+		length = a.tf("%s steps", count(p.r.MaxSteps))
+	} else if n := a.data.trainRows(); n > 0 && micro*acc > 0 {
+		length += " " + a.tf("(about %s steps)", count(int(float64((n+micro*acc-1)/(micro*acc))*p.r.NumTrainEpochs)))
+	}
+	lines = append(lines, a.tf("%d rows × %d = %d rows a step, %s, learning rate %s", micro, acc, micro*acc, length, get("learning_rate")))
+	for _, c := range p.conflicts {
+		if c.Severity == recipes.SeverityError {
+			lines = append(lines, "✗ "+p.say(c))
+			blocked = true
+		}
+	}
+	if blocked {
+		lines = append(lines, a.t("The recipe has errors that would end the run: fix them first (page 3, f)."))
+	}
+	return lines, blocked
+}
+
+// say is a conflict's sentence in the chosen language.
+func (p *recipePage) say(c recipes.Conflict) string {
+	if p.a.lang == chinese && c.Chinese != "" {
+		return c.Chinese
+	}
+	return c.Message
+}
+
+// docLanguage is the language of the explanations.
+func (a *app) docLanguage() recipes.Language {
+	if a.lang == chinese {
+		return recipes.Chinese
+	}
+	return recipes.English
+}
+
+// wheel scrolls the form or the explanation.
+func (p *recipePage) wheel(x, y, d int) tea.Cmd {
+	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
+	if l.explain.contains(x, y) {
+		p.detailTop = max(0, p.detailTop+d)
+		return nil
+	}
+	p.list.Scroll(d, len(p.rows))
+	p.leaveHeader(d)
+	return nil
+}
+
+// click chooses an option.
+func (p *recipePage) click(x, y int) tea.Cmd {
+	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
+	if l.options.contains(x, y) {
+		from, _ := p.list.Window(len(p.rows))
+		p.list.Select(from+y-l.options.y-1, len(p.rows))
+		p.leaveHeader(1)
+	}
+	return nil
+}
+
+// readRecipe reads a recipe file, an embedded recipe by name, or the default.
+func readRecipe(name string) (r *recipes.Recipe, path, title string, source []byte, err error) {
+	for i, e := range recipes.Embedded() {
+		if name == e.Name || name == "" && i == 0 {
+			r, err = recipes.Parse(e.Name, e.YAML)
+			return r, "", e.Name, e.YAML, err
+		}
+	}
+	if name == "" {
+		return recipes.Default(), "", "TRL defaults", nil, nil
+	}
+	if r, err = recipes.Load(name); err != nil {
+		return nil, "", "", nil, err
+	}
+	if source, err = os.ReadFile(name); err != nil {
+		return nil, "", "", nil, fmt.Errorf("read the recipe: %w", err)
+	}
+	return r, name, name, source, nil
+}

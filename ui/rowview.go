@@ -1,0 +1,372 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+
+	"sftui/dataset"
+)
+
+// The stages of a row's preparation that the Data page shows.
+const (
+	stageRaw = iota
+	stageConverted
+	stageRendered
+	stageTokens
+	stageLabels
+	stageTruncated
+	stageCount
+)
+
+// stageNames are what the stages are called.
+var stageNames = [stageCount]string{"raw", "converted", "rendered", "tokens", "labels", "truncated"}
+
+// rowView is one row through all stages, ready to be drawn.
+type rowView struct {
+	gen      int
+	row      int
+	location string
+	text     [stageTokens][]string // lines of the stages before tokens
+	tokens   []tokenView           // of the whole row, before max_length cuts
+	from, to int                   // the tokens that are kept
+	limit    int                   // max_length, 0 for none
+	trained  int                   // of the kept
+	lost     int                   // trained tokens that the cut takes
+	eosLost  bool                  // the last trained token is cut off
+	dropped  string
+	notes    [stageCount]string // what each stage did, one sentence
+	err      error
+}
+
+// tokenView is one token.
+type tokenView struct {
+	id      int32
+	text    string // what it stands for, or its own spelling
+	role    string
+	trained bool
+	special bool
+}
+
+// plain is a stage as text without colours, for the clipboard.
+func (v *rowView) plain(stage int) string {
+	if v.err != nil {
+		return v.err.Error()
+	}
+	if stage < stageTokens {
+		return strings.Join(v.text[stage], "\n")
+	}
+	var b strings.Builder
+	for i, t := range v.tokens {
+		if stage == stageTruncated && (i < v.from || i >= v.to) || stage == stageLabels && !t.trained {
+			continue
+		}
+		b.WriteString(t.text)
+	}
+	return b.String()
+}
+
+// flow breaks the tokens of a row into lines of a width. It is built only as
+// far as somebody scrolls, because a row may have 100,000 tokens.
+type flow struct {
+	v      *rowView
+	th     *theme
+	tr     func(string) string
+	stage  int
+	width  int
+	next   int // token that comes next
+	lines  []string
+	line   strings.Builder
+	used   int // cells of the line
+	ink    ink
+	run    strings.Builder // text of one ink that is not painted yet
+	some   bool            // the line has a trained token
+	role   string
+	atCut  bool
+	atKeep bool
+}
+
+// newFlow starts at the first token.
+func newFlow(v *rowView, th *theme, tr func(string) string, stage, w int) *flow {
+	return &flow{v: v, th: th, tr: tr, stage: stage, width: max(w, 12), role: "\x00"}
+}
+
+// window returns lines [from, from+h), building them when needed; done reports
+// that the text ends there.
+func (f *flow) window(from, h int) (lines []string, done bool) {
+	for len(f.lines) < from+h+1 && f.next <= len(f.v.tokens) {
+		f.step()
+	}
+	if from >= len(f.lines) {
+		return nil, f.next > len(f.v.tokens)
+	}
+	return f.lines[from:min(from+h, len(f.lines))], f.next > len(f.v.tokens) && from+h >= len(f.lines)
+}
+
+// step lays the next token, or the end.
+func (f *flow) step() {
+	i := f.next
+	f.next++
+	if i == len(f.v.tokens) {
+		f.breakLine()
+		return
+	}
+	f.borders(i)
+	t := f.v.tokens[i]
+	kept := i >= f.v.from && i < f.v.to
+	if f.stage == stageTruncated && !kept {
+		return
+	}
+	if t.role != f.role {
+		f.breakLine()
+		f.role = t.role
+		f.roleLine(i)
+	}
+	f.put(f.inkOf(t, kept), f.spelling(t))
+	if strings.HasSuffix(t.text, "\n") {
+		f.breakLine()
+	}
+}
+
+// inkOf is how a token is painted in the stage.
+func (f *flow) inkOf(t tokenView, kept bool) ink {
+	switch {
+	case !kept:
+		return inkCut
+	case t.trained && t.special:
+		return inkSpecialTrained
+	case t.trained:
+		return inkTrained
+	case t.special:
+		return inkSpecial
+	}
+	return inkUntrained
+}
+
+// spelling is a token's text; in the labels an untrained one is only dots.
+func (f *flow) spelling(t tokenView) string {
+	text := visible(t.text)
+	if f.stage == stageLabels && !t.trained {
+		return strings.Repeat("·", max(1, width(text)))
+	}
+	return text
+}
+
+// borders draws the line at which max_length cuts.
+func (f *flow) borders(i int) {
+	v := f.v
+	if v.from > 0 && i == v.from && !f.atKeep {
+		f.atKeep = true
+		f.rule(inkWarn, fmt.Sprintf(f.tr("max_length %s keeps from here: %s tokens before are cut"), count(v.limit), count(v.from)))
+	}
+	if i == v.to && v.to < len(v.tokens) && !f.atCut {
+		f.atCut = true
+		text := fmt.Sprintf(f.tr("max_length %s cuts here: %s tokens lost, %s of them trained"), count(v.limit), count(len(v.tokens)-v.to), count(v.lost))
+		if v.eosLost {
+			text += f.tr(", the end token too")
+		}
+		f.rule(inkWarn, text)
+	}
+}
+
+// rule draws a heavy line with a text in it.
+func (f *flow) rule(i ink, text string) {
+	f.breakLine()
+	for n, l := range wrap(text, f.width-8) {
+		if n == 0 {
+			l = "━━ " + l + " "
+			l += strings.Repeat("━", max(0, f.width-width(l)))
+		} else {
+			l = "   " + l
+		}
+		f.lines = append(f.lines, f.th.paint(i, l))
+	}
+}
+
+// roleLine names whose words follow and whether they are trained.
+func (f *flow) roleLine(i int) {
+	trained, n := 0, 0
+	for _, t := range f.v.tokens[i:] {
+		if t.role != f.role {
+			break
+		}
+		n++
+		if t.trained {
+			trained++
+		}
+	}
+	name := f.role
+	if name == "" {
+		name = f.tr("template")
+	}
+	color, text := inkDim, fmt.Sprintf(f.tr("%s · %s tokens, not trained"), name, count(n))
+	if trained > 0 {
+		color, text = inkGood, fmt.Sprintf(f.tr("%s · %s tokens, %s trained"), name, count(n), count(trained))
+	}
+	if n < 4 && f.role == "" { // the template's few tokens between messages
+		return
+	}
+	f.lines = append(f.lines, f.th.paint(color, fit("── "+visible(text), f.width)))
+}
+
+// put adds text in an ink, breaking the line where it is full.
+func (f *flow) put(i ink, text string) {
+	room := f.width - 2
+	for text != "" {
+		n := width(text)
+		if f.used+n <= room {
+			f.use(i)
+			f.run.WriteString(text)
+			f.used += n
+			f.some = f.some || i == inkTrained || i == inkSpecialTrained
+			return
+		}
+		cut := room - f.used
+		if n <= room/2 && f.used > 0 { // a short token goes to the next line whole
+			f.breakLine()
+			continue
+		}
+		head, rest := splitAt(text, cut)
+		if head == "" {
+			f.breakLine()
+			continue
+		}
+		f.use(i)
+		f.run.WriteString(head)
+		f.some = f.some || i == inkTrained || i == inkSpecialTrained
+		f.used = room
+		text = rest
+		f.breakLine()
+	}
+}
+
+// use paints what came before when the ink changes.
+func (f *flow) use(i ink) {
+	if i != f.ink {
+		f.flush()
+		f.ink = i
+	}
+}
+
+// flush paints the run of one ink.
+func (f *flow) flush() {
+	if f.run.Len() > 0 {
+		f.line.WriteString(f.th.paint(f.ink, f.run.String()))
+		f.run.Reset()
+	}
+}
+
+// breakLine ends the line. Its first cell says whether something in it is
+// trained, so that the eye finds it without colour.
+func (f *flow) breakLine() {
+	f.flush()
+	if f.used == 0 {
+		return
+	}
+	mark := f.th.paint(inkDim, "· ")
+	if f.some {
+		mark = f.th.paint(inkGood, "┃ ")
+	}
+	f.lines = append(f.lines, mark+f.line.String())
+	f.line.Reset()
+	f.used, f.some = 0, false
+}
+
+// splitAt cuts plain text after at most n cells.
+func splitAt(s string, n int) (head, rest string) {
+	used := 0
+	for i, r := range s {
+		w := width(string(r))
+		if used+w > n {
+			return s[:i], s[i:]
+		}
+		used += w
+	}
+	return s, ""
+}
+
+// idTable is the tokens as a table: position, id, spelling, label, role.
+func (v *rowView) idTable(th *theme, from, h, w int) []string {
+	lines := make([]string, 0, h)
+	for i := from; i < min(from+h, len(v.tokens)); i++ {
+		t := v.tokens[i]
+		label := "-100"
+		color := inkUntrained
+		if t.trained {
+			label, color = fmt.Sprint(t.id), inkTrained
+		}
+		if i < v.from || i >= v.to {
+			label, color = "cut", inkCut
+		}
+		head := fmt.Sprintf("%s %s  ", fitLeft(count(i), 7), fitLeft(fmt.Sprint(t.id), 7))
+		line := head + th.paint(color, fit(visible(t.text), max(8, w-len(head)-22))) + " " +
+			th.paint(inkDim, fitLeft(label, 7)+"  "+fit(visible(t.role), 10))
+		lines = append(lines, fit(line, w))
+	}
+	return lines
+}
+
+// words are the first words of a raw row: of the first user message, the
+// prompt, the text, or the first text column.
+func words(row dataset.Row) string {
+	for _, key := range []string{"messages", "conversations", "prompt", "text", "question", "problem", "instruction"} {
+		v, ok := row.Get(key)
+		if !ok {
+			continue
+		}
+		if s := wordsOf(v); s != "" {
+			return s
+		}
+	}
+	for _, key := range row.Keys() {
+		v, _ := row.Get(key)
+		if s := wordsOf(v); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// wordsOf finds the text of a column: a string, or the first message of a user.
+func wordsOf(v any) string {
+	const enough = 240
+	switch x := v.(type) {
+	case string:
+		return visible(strings.TrimSpace(head(x, enough)))
+	case []any:
+		first := ""
+		for _, m := range x {
+			d, ok := m.(dataset.Row)
+			if !ok {
+				continue
+			}
+			content := wordsOf(firstOf(d, "content", "value"))
+			role := fmt.Sprint(firstOf(d, "role", "from"))
+			if role == "user" || role == "human" {
+				return content
+			}
+			if first == "" {
+				first = content
+			}
+		}
+		return first
+	}
+	return ""
+}
+
+// firstOf is the value of the first key that is there.
+func firstOf(d dataset.Row, keys ...string) any {
+	for _, k := range keys {
+		if v, ok := d.Get(k); ok {
+			return v
+		}
+	}
+	return nil
+}
+
+// head is s up to n bytes, not cutting a rune.
+func head(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

@@ -1,0 +1,113 @@
+package ui
+
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+)
+
+// ink is a role that text plays; the theme says how the role looks. No other
+// file builds a style.
+type ink int
+
+// The roles. Each that carries meaning also has a mark (underline, ·, ▲, ✗, ▌)
+// where it is used, so that a terminal without colour loses nothing.
+const (
+	inkPlain ink = iota
+	inkDim
+	inkTitle
+	inkTrained   // tokens that carry loss: green and underlined
+	inkUntrained // tokens that do not: grey
+	inkSpecial   // special tokens of the tokenizer
+	inkSpecialTrained
+	inkCut // what max_length cuts off
+	inkWarn
+	inkError
+	inkGood
+	inkAccent   // what is live or can be acted on
+	inkSelected // the selected row of a list
+	inkTab      // the open page
+	inkKey      // a key to press
+	inkBorder
+	inkFocus // border of the part that has the keys
+	inkCurve
+	inkSmooth
+	inkEval
+	inkEvent
+	inkInput
+	inkCount
+)
+
+// palette is a set of colours for one kind of background.
+type palette struct {
+	dim, green, yellow, red, blue, violet, orange, border, selectFG, selectBG, strong color.Color
+}
+
+// darkPalette and lightPalette keep a contrast of at least 4.5 to their
+// background for everything that must be read.
+func darkPalette() palette {
+	c := lipgloss.Color
+	return palette{dim: c("#8a8f98"), green: c("#7ddb8b"), yellow: c("#f2c94c"), red: c("#ff7a7a"), blue: c("#6cb6ff"),
+		violet: c("#c4a2ff"), orange: c("#ffb86b"), border: c("#4b5563"), selectFG: c("#ffffff"), selectBG: c("#1f4b82"), strong: c("#ffffff")}
+}
+
+func lightPalette() palette {
+	c := lipgloss.Color
+	return palette{dim: c("#5f6670"), green: c("#116329"), yellow: c("#7a5200"), red: c("#b3141d"), blue: c("#0550ae"),
+		violet: c("#6f35c4"), orange: c("#953800"), border: c("#a8b0ba"), selectFG: c("#ffffff"), selectBG: c("#0550ae"), strong: c("#000000")}
+}
+
+// theme turns roles into escape sequences. A style is asked once for what it
+// writes before and after a text, so that painting a token is a concatenation.
+type theme struct {
+	dark        bool
+	open, close [inkCount]string
+}
+
+// newTheme builds the theme for a dark or a light background.
+func newTheme(dark bool) *theme {
+	p := lightPalette()
+	if dark {
+		p = darkPalette()
+	}
+	s := lipgloss.NewStyle
+	styles := map[ink]lipgloss.Style{
+		inkDim:            s().Foreground(p.dim),
+		inkTitle:          s().Bold(true),
+		inkTrained:        s().Foreground(p.green).Underline(true),
+		inkUntrained:      s().Foreground(p.dim),
+		inkSpecial:        s().Foreground(p.violet),
+		inkSpecialTrained: s().Foreground(p.violet).Underline(true).Bold(true),
+		inkCut:            s().Foreground(p.red).Strikethrough(true),
+		inkWarn:           s().Foreground(p.yellow),
+		inkError:          s().Foreground(p.red).Bold(true),
+		inkGood:           s().Foreground(p.green),
+		inkAccent:         s().Foreground(p.blue).Bold(true),
+		inkSelected:       s().Foreground(p.selectFG).Background(p.selectBG).Bold(true),
+		inkTab:            s().Foreground(p.blue).Bold(true).Underline(true),
+		inkKey:            s().Foreground(p.blue).Bold(true),
+		inkBorder:         s().Foreground(p.border),
+		inkFocus:          s().Foreground(p.blue),
+		inkCurve:          s().Foreground(p.dim),
+		inkSmooth:         s().Foreground(p.blue),
+		inkEval:           s().Foreground(p.orange).Bold(true),
+		inkEvent:          s().Foreground(p.yellow),
+		inkInput:          s().Foreground(p.strong).Underline(true),
+	}
+	t := &theme{dark: dark}
+	for i, st := range styles {
+		const probe = "x"
+		t.open[i], t.close[i], _ = strings.Cut(st.Render(probe), probe)
+	}
+	return t
+}
+
+// paint writes s in a role. Only plain text may be painted: a nested style
+// would end the outer one.
+func (t *theme) paint(i ink, s string) string {
+	if s == "" || t.open[i] == "" {
+		return s
+	}
+	return t.open[i] + s + t.close[i]
+}

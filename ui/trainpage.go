@@ -1,0 +1,453 @@
+package ui
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sftui/engine/run"
+	"sftui/ui/chart"
+)
+
+// trainPage shows one run, live or over, and steers it.
+type trainPage struct {
+	still
+	a   *app
+	gen int
+	on  *tracker // nil while no run is open
+
+	pane    int      // the chosen chart
+	zoom    bool     // it has the page
+	logY    bool     // its Y axis is logarithmic
+	hideRaw bool     // only the smoothed loss
+	cursor  *float64 // step under the crosshair
+	from    float64  // visible range; both 0 shows all and follows
+	to      float64
+	tune    *tunePane
+	undo    []map[string]string // settings before each change, newest last
+	busy    string              // a request that has not been answered
+}
+
+// newTrainPage is a page without a run.
+func newTrainPage(a *app) *trainPage { return &trainPage{a: a} }
+
+// live returns the status of the run while it is not over.
+func (p *trainPage) live() (run.Status, bool) {
+	if p.on == nil || p.on.state().Over() {
+		return run.Status{}, false
+	}
+	return p.on.status, true
+}
+
+// runEventsMsg is what a look at a run's folder found.
+type runEventsMsg struct {
+	gen     int
+	events  []run.Event
+	next    int64
+	rewound bool
+	status  run.Status
+	known   bool
+	log     string
+	err     error
+}
+
+// apply folds the events in and asks for more.
+func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
+	p := a.train
+	if p.on == nil || m.gen != p.gen {
+		return nil
+	}
+	t := p.on
+	if m.rewound {
+		// The run was resumed from an earlier step: what came after never happened.
+		fresh := newTracker(p.gen, t.run, t.started)
+		p.on, t = fresh, fresh
+		return a.watch(p.gen, t.run, 0, 0)
+	}
+	wasOver := t.known && t.status.State.Over()
+	t.take(m.events)
+	t.offset = m.next
+	t.log = m.log
+	if m.known {
+		t.known, t.status = true, m.status
+	}
+	if m.err != nil {
+		cmd = a.fail(m.err)
+	}
+	if t.known && t.status.State.Over() && !wasOver {
+		cmd = tea.Batch(cmd, p.ended())
+	}
+	wait := pollLive
+	if t.known && t.status.State.Over() && len(m.events) == 0 {
+		wait = pollOver
+	}
+	if len(m.events) > 0 && t.offset > 0 && len(m.events) >= 20000 {
+		wait = 0 // a long run is being read in
+	}
+	return tea.Batch(cmd, a.watch(p.gen, t.run, t.offset, wait))
+}
+
+// How often a run's folder is looked at.
+const (
+	pollLive = 100 * time.Millisecond
+	pollOver = 2 * time.Second
+)
+
+// ended tells how the run ended and what to do next.
+func (p *trainPage) ended() tea.Cmd {
+	st := p.on.status
+	p.tune = nil
+	a := p.a
+	switch st.State {
+	case run.Finished:
+		return a.say(inkGood, a.tf("The run is finished after %s steps. The model: %s", count(st.Step), st.Export))
+	case run.Failed:
+		return a.say(inkError, "✗ "+a.tf("The run failed: %s", st.Message))
+	case run.Died:
+		return a.say(inkError, "✗ "+a.t("The run's process is gone. Page 5 resumes it from its last checkpoint."))
+	}
+	return nil
+}
+
+// attach opens a run, live or over.
+func (p *trainPage) attach(r *run.Run) tea.Cmd {
+	p.gen++
+	p.on = newTracker(p.gen, r, p.a.now())
+	p.cursor, p.from, p.to, p.tune, p.undo, p.busy = nil, 0, 0, nil, nil, ""
+	return p.a.watch(p.gen, r, 0, 0)
+}
+
+// refresh has nothing to load: the tracker is fed all the time.
+func (p *trainPage) refresh() tea.Cmd { return nil }
+
+// start asks before a run begins; what would make it fail is said first.
+func (p *trainPage) start() tea.Cmd {
+	a := p.a
+	if a.recipe.r == nil {
+		return a.say(inkWarn, a.t("There is no recipe to train with yet."))
+	}
+	if _, alive := p.live(); alive {
+		return a.say(inkWarn, a.t("A run is live. Stop it first (X), or let it end."))
+	}
+	lines, blocked := a.recipe.summary()
+	q := &question{title: a.t("Start training?"), lines: lines}
+	if !blocked {
+		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.launch(nil) }}}
+	}
+	q.choices = append(q.choices, choice{"3", a.t("recipe"), func(a *app) tea.Cmd { return a.goTo(pageRecipe) }})
+	a.push(q)
+	return nil
+}
+
+// launch starts the process. resume is the folder of a run to go on with.
+func (p *trainPage) launch(resume *run.Run) tea.Cmd {
+	a := p.a
+	a.page = pageTrain
+	p.busy = a.t("starting a process for the run")
+	if resume != nil {
+		return a.startRun(resume.Dir, nil, true)
+	}
+	name := a.data.modelName()
+	dir := run.NewDir(a.opt.RunsRoot, name, a.now())
+	return a.startRun(dir, a.recipe.r.YAML(), false)
+}
+
+// runStartedMsg is the answer to startRun.
+type runStartedMsg struct {
+	run    *run.Run
+	exited <-chan error
+	err    error
+}
+
+func (m runStartedMsg) apply(a *app) tea.Cmd {
+	a.train.busy = ""
+	if m.err != nil {
+		return a.fail(m.err)
+	}
+	cmd := a.train.attach(m.run)
+	return tea.Batch(cmd, a.waitExit(a.train.gen, m.run, m.exited), a.listRuns(false))
+}
+
+// runExitedMsg tells that the process of a run that this workbench started ended.
+type runExitedMsg struct {
+	gen   int
+	known bool   // the run had written its status
+	said  string // last lines of its log
+}
+
+func (m runExitedMsg) apply(a *app) tea.Cmd {
+	t := a.train.on
+	if t == nil || t.gen != m.gen || m.known {
+		return a.listRuns(false)
+	}
+	t.known = true
+	t.status.State = run.Failed
+	t.status.Message = m.said
+	t.failure = m.said
+	return tea.Batch(a.say(inkError, "✗ "+a.tf("The run could not begin: %s", m.said)), a.listRuns(false))
+}
+
+// send asks the live run for something.
+func (p *trainPage) send(verb run.Verb, what string, values map[string]string) tea.Cmd {
+	if _, alive := p.live(); !alive {
+		return p.a.say(inkWarn, p.a.t("No run is live. g starts one."))
+	}
+	p.busy = what
+	return p.a.sendCommand(p.gen, p.on.run, run.Command{Verb: verb, Values: values}, what)
+}
+
+// replyMsg is a run's answer to a command.
+type replyMsg struct {
+	gen   int
+	what  string
+	reply run.Reply
+	err   error
+}
+
+func (m replyMsg) apply(a *app) tea.Cmd {
+	if m.gen != a.train.gen {
+		return nil
+	}
+	a.train.busy = ""
+	switch {
+	case m.err != nil:
+		return a.fail(m.err)
+	case !m.reply.OK:
+		return a.say(inkError, "✗ "+m.what+": "+m.reply.Message)
+	}
+	text := m.what
+	if m.reply.Message != "" {
+		text += ": " + m.reply.Message
+	}
+	return a.say(inkGood, text)
+}
+
+// pauseOrResume holds the run after its step, or lets it go on.
+func (p *trainPage) pauseOrResume() tea.Cmd {
+	if st, ok := p.live(); ok && st.State == run.Paused {
+		return p.send(run.Resume, p.a.t("resume"), nil)
+	}
+	return p.send(run.Pause, p.a.t("pause after this step"), nil)
+}
+
+// stop asks whether to keep what the run has learned since its last checkpoint.
+func (p *trainPage) stop() tea.Cmd {
+	a := p.a
+	st, alive := p.live()
+	if !alive {
+		return a.say(inkWarn, a.t("No run is live. g starts one."))
+	}
+	a.push(&question{
+		title: a.t("Stop without saving?"),
+		lines: []string{a.tf("The run is at step %s of %s. Without saving, what it learned since its last checkpoint is lost.", count(st.Step), count(st.TotalSteps))},
+		choices: []choice{
+			{"x", a.t("save a checkpoint, then stop"), func(a *app) tea.Cmd { return a.train.send(run.StopAndSave, a.t("save and stop"), nil) }},
+			{"y", a.t("stop without saving"), func(a *app) tea.Cmd { return a.train.send(run.Stop, a.t("stop"), nil) }},
+			{"K", a.t("end the process at once"), func(a *app) tea.Cmd { return a.train.send(run.Kill, a.t("end at once"), nil) }},
+		},
+	})
+	return nil
+}
+
+// panes are the metrics that have something to show, loss always.
+func (p *trainPage) panes() []metric {
+	list := []metric{metricLoss}
+	for m := metricMemory; m < metricEval; m++ {
+		if p.on != nil && p.on.series[m].Len() == 0 && m > metricRate {
+			continue
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// choose moves to another chart.
+func (p *trainPage) choose(d int) {
+	n := len(p.panes())
+	p.pane = ((p.pane+d)%n + n) % n
+}
+
+// chosen is the chart that zoom and the scale act on.
+func (p *trainPage) chosen() metric {
+	list := p.panes()
+	return list[min(p.pane, len(list)-1)]
+}
+
+// crosshair switches the crosshair on at the newest step, or off.
+func (p *trainPage) crosshair() tea.Cmd {
+	if p.cursor != nil {
+		p.cursor = nil
+		return nil
+	}
+	if p.on == nil {
+		return nil
+	}
+	if x, _, ok := p.on.series[metricLoss].Last(); ok {
+		p.cursor = &x
+	}
+	return nil
+}
+
+// side moves the crosshair by points, or pans the visible range.
+func (p *trainPage) side(d int) tea.Cmd {
+	if p.on == nil {
+		return nil
+	}
+	s := &p.on.series[metricLoss]
+	if p.cursor != nil && s.Len() > 0 {
+		i := min(max(s.Nearest(*p.cursor)+d, 0), s.Len()-1)
+		x, _ := s.At(i)
+		p.cursor = &x
+		return nil
+	}
+	if p.to > p.from {
+		lo, hi := p.whole()
+		step := (p.to - p.from) / 10 * float64(d)
+		step = min(max(step, lo-p.from), hi-p.to)
+		p.from, p.to = p.from+step, p.to+step
+	}
+	return nil
+}
+
+// whole is the range of all steps.
+func (p *trainPage) whole() (lo, hi float64) {
+	s := &p.on.series[metricLoss]
+	if s.Len() == 0 {
+		return 0, 1
+	}
+	lo, _ = s.At(0)
+	hi, _, _ = s.Last()
+	return lo, max(hi, lo+1)
+}
+
+// scale zooms the steps in (factor below 1) or out around the crosshair or the end.
+func (p *trainPage) scale(factor float64) tea.Cmd {
+	if p.on == nil {
+		return nil
+	}
+	lo, hi := p.whole()
+	from, to := p.from, p.to
+	if to <= from {
+		from, to = lo, hi
+	}
+	anchor := to
+	if p.cursor != nil {
+		anchor = *p.cursor
+	}
+	from, to = anchor-(anchor-from)*factor, anchor+(to-anchor)*factor
+	if to-from < 4 {
+		return nil
+	}
+	p.from, p.to = max(from, lo), min(to, hi)
+	if p.from <= lo && p.to >= hi {
+		p.from, p.to = 0, 0
+	}
+	return nil
+}
+
+// follow shows all steps again and goes with the newest.
+func (p *trainPage) follow() tea.Cmd {
+	p.from, p.to, p.cursor = 0, 0, nil
+	return nil
+}
+
+// rowsAtCursor shows what the step under the crosshair was trained on.
+func (p *trainPage) rowsAtCursor() tea.Cmd {
+	a := p.a
+	if p.on == nil || p.cursor == nil {
+		return p.crosshair()
+	}
+	step := int(math.Round(*p.cursor))
+	info, ok := p.on.rowsOf(step)
+	if !ok {
+		return a.say(inkWarn, a.tf("Step %s has no record of its rows.", count(step)))
+	}
+	items := make([]pick, 0, len(info.rows))
+	for i, row := range info.rows {
+		note := ""
+		if i < len(info.losses) {
+			note = a.tf("loss %s", value(float64(info.losses[i])))
+		}
+		items = append(items, pick{text: a.tf("row %s", count(row)) + "  " + a.data.firstWords(row), note: note,
+			do: func(a *app) tea.Cmd { return a.data.show(row) }})
+	}
+	a.ask(&picker{title: a.tf("Step %s trained on these rows; enter opens one in Data", count(step)), items: items})
+	return nil
+}
+
+// click puts the crosshair under the pointer.
+func (p *trainPage) click(x, y int) tea.Cmd {
+	if p.on == nil {
+		return nil
+	}
+	l := layoutTrain(p.a.frame.body.w, p.a.frame.body.h, len(p.panes())-1, p.tune != nil, p.zoom)
+	if !l.loss.contains(x, y) {
+		for i, s := range l.strips {
+			if s.contains(x, y) {
+				p.pane = i + 1
+			}
+		}
+		return nil
+	}
+	o := p.lossOptions(l.loss.w-2, l.loss.h-2)
+	if at, ok := chart.XAt(o, x-l.loss.x-1); ok {
+		if i := p.on.series[metricLoss].Nearest(at); i >= 0 {
+			near, _ := p.on.series[metricLoss].At(i)
+			p.cursor = &near
+		}
+	}
+	return nil
+}
+
+// wheel zooms the steps.
+func (p *trainPage) wheel(_, _, d int) tea.Cmd {
+	if d < 0 {
+		return p.scale(0.8)
+	}
+	return p.scale(1.25)
+}
+
+// stateLine is the right end of the top line: what the run does and when it ends.
+func (p *trainPage) stateLine(wide bool) string {
+	a, th := p.a, p.a.th
+	if p.on == nil {
+		if p.busy != "" {
+			return th.paint(inkAccent, "● "+p.busy)
+		}
+		return th.paint(inkDim, a.t("no run"))
+	}
+	st, state := p.on.status, p.on.state()
+	i, mark := stateInk(state)
+	text := mark + " " + a.t(string(state))
+	if !p.on.known {
+		return th.paint(i, text)
+	}
+	if st.TotalSteps > 0 {
+		text += fmt.Sprintf("  %s %s / %s", a.t("step"), count(st.Step), count(st.TotalSteps))
+	}
+	if wide && st.Epoch > 0 {
+		text += fmt.Sprintf("  %s %.2f", a.t("epoch"), st.Epoch)
+	}
+	if !state.Over() && st.SecondsLeft > 0 && state != run.Paused {
+		left := time.Duration(st.SecondsLeft * float64(time.Second))
+		text += "  " + a.tf("ends %s (%s)", a.now().Add(left).Format("15:04"), span(left))
+	}
+	return th.paint(i, text)
+}
+
+// stateInk is how a state is marked.
+func stateInk(s run.State) (ink, string) {
+	switch s {
+	case run.Failed, run.Died:
+		return inkError, "✗"
+	case run.Finished:
+		return inkGood, "✓"
+	case run.Stopped:
+		return inkWarn, "■"
+	case run.Paused:
+		return inkWarn, "‖"
+	}
+	return inkAccent, "●"
+}
