@@ -20,6 +20,7 @@ import (
 // compressed file is decompressed during that pass into a cache file.
 type input struct {
 	name   string // as given, for messages
+	path   string
 	ext    string // ".jsonl" …, without the compression's
 	file   *os.File
 	source io.Reader // plain bytes of a compressed file, nil for a plain one
@@ -42,7 +43,7 @@ func openInput(path, name string, o OpenOptions) (*input, error) {
 		return nil, cannotOpen(name, err)
 	}
 	lower := strings.ToLower(path)
-	in := &input{name: name, file: f, total: st.Size(), report: o.Progress}
+	in := &input{name: name, path: path, file: f, total: st.Size(), report: o.Progress}
 	switch packed := filepath.Ext(lower); packed {
 	case ".gz", ".zst", ".zstd":
 		in.ext = filepath.Ext(strings.TrimSuffix(lower, packed))

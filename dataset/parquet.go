@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -35,6 +36,10 @@ type parquetSource struct {
 	readers []*groupReader // most recently used first
 	sizes   []int64        // bytes of each row, once measured
 	closed  bool
+
+	leaves   []int // the leaf columns that are read, all of them when nil
+	borrowed bool  // a projection: the file is another source's
+	indexed  bool  // the file has a page index, so that seeking skips pages unread
 }
 
 type rowBlock struct {
@@ -79,7 +84,57 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	if n == 0 {
 		return nil, fmt.Errorf("%s has no rows; give a file with at least one row", in.name)
 	}
+	s.indexed = len(f.OffsetIndexes()) > 0
 	return s, nil
+}
+
+// Project is a view of src with only the given columns, in src's order. Of a
+// parquet file only those columns are then read; other sources are returned as
+// they are. Close the view and src both.
+func Project(src Source, columns []string) Source {
+	p, ok := src.(*parquetSource)
+	if !ok {
+		return src
+	}
+	root := *p.root
+	root.fields = nil
+	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, borrowed: true, blocks: map[int]*list.Element{}}
+	for _, f := range p.root.fields {
+		if !slices.Contains(columns, f.name) {
+			continue
+		}
+		root.fields = append(root.fields, f)
+		out.columns = append(out.columns, f.name)
+		for k := f.leaf; k < f.leaf+f.leaves; k++ {
+			out.leaves = append(out.leaves, k)
+		}
+	}
+	if len(root.fields) == 0 || len(root.fields) == len(p.root.fields) {
+		return src
+	}
+	out.root = &root
+	return out
+}
+
+// projectedGroup is a row group with only some of its columns.
+type projectedGroup struct {
+	parquet.RowGroup
+	chunks []parquet.ColumnChunk
+}
+
+func (g projectedGroup) ColumnChunks() []parquet.ColumnChunk { return g.chunks }
+
+// openGroup starts reading row group g.
+func (s *parquetSource) openGroup(g int) parquet.Rows {
+	group := s.file.RowGroups()[g]
+	if s.leaves == nil {
+		return group.Rows()
+	}
+	chunks := make([]parquet.ColumnChunk, len(s.leaves))
+	for i, leaf := range s.leaves {
+		chunks[i] = group.ColumnChunks()[leaf]
+	}
+	return parquet.NewRowGroupRowReader(projectedGroup{group, chunks})
 }
 
 func brokenParquet(in *input, size int64, err error) error {
@@ -227,21 +282,41 @@ func (s *parquetSource) reader(g int, row int64) (*groupReader, error) {
 		for len(s.readers) >= openReaders {
 			s.drop(s.readers[len(s.readers)-1])
 		}
-		r := &groupReader{group: g, rows: s.file.RowGroups()[g].Rows()}
+		r := &groupReader{group: g, rows: s.openGroup(g)}
 		s.readers = append(s.readers, r)
 		best = len(s.readers) - 1
 	}
 	r := s.readers[best]
 	copy(s.readers[1:best+1], s.readers[:best])
 	s.readers[0] = r
-	if r.next != row {
-		if err := r.rows.SeekToRow(row); err != nil {
-			s.drop(r)
-			return nil, err
-		}
-		r.next = row
+	if err := s.forward(r, row); err != nil {
+		s.drop(r)
+		return nil, err
 	}
 	return r, nil
+}
+
+// forward moves r to row. Without a page index a seek starts over at the row
+// group's beginning, so that reading on is cheaper.
+func (s *parquetSource) forward(r *groupReader, row int64) error {
+	if r.next > 0 && !s.indexed {
+		buf := make([]parquet.Row, 64)
+		for r.next < row {
+			n, err := r.rows.ReadRows(buf[:min(int64(len(buf)), row-r.next)])
+			r.next += int64(n)
+			if err != nil && r.next < row {
+				return err
+			}
+		}
+	}
+	if r.next == row {
+		return nil
+	}
+	if err := r.rows.SeekToRow(row); err != nil {
+		return err
+	}
+	r.next = row
+	return nil
 }
 
 func (s *parquetSource) drop(r *groupReader) {
@@ -266,5 +341,8 @@ func (s *parquetSource) Close() error {
 	}
 	s.blocks, s.bytes = nil, 0
 	s.recent.Init()
+	if s.borrowed {
+		return nil
+	}
 	return s.in.file.Close()
 }

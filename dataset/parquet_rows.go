@@ -188,12 +188,16 @@ type assembler struct {
 // gives them) and says how many bytes of text it holds.
 func (n *parquetNode) assemble(values parquet.Row) (Row, int64) {
 	a := &assembler{columns: make([][]parquet.Value, n.leaves)}
-	values.Range(func(column int, vs []parquet.Value) bool {
-		if column < len(a.columns) {
-			a.columns[column] = vs
+	for i := 0; i < len(values); {
+		column, j := values[i].Column(), i+1
+		for j < len(values) && values[j].Column() == column {
+			j++
 		}
-		return true
-	})
+		if column >= 0 && column < len(a.columns) {
+			a.columns[column] = values[i:j]
+		}
+		i = j
+	}
 	row := jinja.NewDict(len(n.fields))
 	for _, f := range n.fields {
 		row.Set(f.name, a.build(f))

@@ -130,6 +130,7 @@ func (ix *recordIndex) line(i int) int64 {
 // CSV or text.
 type recordSource struct {
 	name    string
+	path    string
 	unit    string // "line" or "row": what Location counts
 	columns []string
 	decode  func(data []byte) (Row, error)
@@ -145,7 +146,7 @@ type recordSource struct {
 // returns, so that a file of another kind is refused at once.
 func openRecords(ctx context.Context, in *input, unit string, scan scanFunc, decode func([]byte) (Row, error)) (*recordSource, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &recordSource{name: in.name, unit: unit, decode: decode, file: in.file, ix: newRecordIndex(), stop: stop, joined: make(chan struct{})}
+	s := &recordSource{name: in.name, path: in.path, unit: unit, decode: decode, file: in.file, ix: newRecordIndex(), stop: stop, joined: make(chan struct{})}
 	go func() {
 		defer close(s.joined)
 		s.ix.build(background, in.stream(), scan, in.name)

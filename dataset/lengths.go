@@ -1,0 +1,457 @@
+package dataset
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// RowPreparer prepares one row at a time; Fingerprint identifies everything
+// that its results depend on besides the rows themselves. Both may be called
+// from several goroutines at once.
+type RowPreparer interface {
+	Row(i int) (Example, error)
+	Fingerprint() string
+}
+
+// RowLength is what a scan keeps of a prepared row. Give the scan a preparer
+// that does not truncate: then one scan answers for every max_length.
+type RowLength struct {
+	Row     int
+	Tokens  int  // tokens before truncation
+	Trained int  // tokens that carry loss
+	First   int  // first token with loss, -1 when there is none
+	Last    int  // last token with loss, -1 when there is none
+	EOS     bool // the last token with loss is the end-of-sequence token
+	Dropped bool // the preparation drops the row
+	Failed  bool // the preparation fails on the row
+}
+
+// Stages of a scan, in order.
+const (
+	StageSample  = "sample"  // random rows, for an estimate at once
+	StageLargest = "largest" // the rows with most bytes, for the outliers
+	StageAll     = "all"     // every row
+	StageDone    = "done"
+)
+
+// ScanProgress is what a scan reports as it goes.
+type ScanProgress struct {
+	Stage       string
+	Rows, Total int   // rows whose length is known, of all
+	Tokens      int64 // tokens of those rows
+	Elapsed     time.Duration
+	ETA         time.Duration // until every row is known; 0 while it cannot be told
+}
+
+// ScanOptions says how a scan runs; the zero value uses all cores, samples for
+// five seconds and keeps nothing.
+type ScanOptions struct {
+	Workers    int
+	SampleTime time.Duration
+	Seed       uint64
+	EOS        int32  // id of the end-of-sequence token, for RowLength.EOS; 0 or below for none
+	CacheDir   string // where results are kept and continued; "" keeps nothing
+	StoreIDs   bool   // keep the prepared ids there too, for training
+	VocabSize  int    // decides the width of kept ids; 0 when unknown
+	// Content is the data's Fingerprint; found out when empty.
+	Content string
+	Report  func(ScanProgress) // called from one goroutine, about five times a second
+}
+
+// sampleRound is how many random rows are taken before the clock is looked at:
+// rows of a round are read in file order, so a round cut short would favour
+// the front of the file.
+const sampleRound = 256
+
+// Scan finds the token length of every row of a source: roughly at once, the
+// outliers within a minute, all of them in the background. Its methods may be
+// called while Run goes on.
+type Scan struct {
+	src  Source
+	prep RowPreparer
+	opts ScanOptions
+
+	mu       sync.Mutex
+	lengths  []RowLength // by row; Tokens -1 where not known yet
+	known    int
+	tokens   int64
+	sampled  []int  // rows of finished sample rounds, in the order drawn
+	covered  []bool // rows that the stages after the sample have reached
+	stage    string
+	failures map[int]string
+	store    *lengthStore
+	started  time.Time
+	resumed  int // rows known before Run began
+}
+
+// maxFailures is how many failing rows keep their message.
+const maxFailures = 1000
+
+// NewScan prepares a scan of src; results that an earlier scan left in
+// CacheDir are there at once.
+func NewScan(ctx context.Context, src Source, prep RowPreparer, o ScanOptions) (*Scan, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.SampleTime <= 0 {
+		o.SampleTime = 5 * time.Second
+	}
+	n := src.Len()
+	s := &Scan{src: src, prep: prep, opts: o, stage: StageSample, failures: map[int]string{},
+		lengths: make([]RowLength, n), covered: make([]bool, n)}
+	for i := range s.lengths {
+		s.lengths[i] = RowLength{Row: i, Tokens: -1}
+	}
+	if o.CacheDir == "" {
+		return s, nil
+	}
+	if o.Content == "" {
+		content, err := Fingerprint(ctx, src)
+		if err != nil {
+			return nil, err
+		}
+		s.opts.Content = content
+	}
+	store, err := openLengthStore(s.opts, prep.Fingerprint(), n)
+	if err != nil {
+		return nil, err
+	}
+	s.store = store
+	for _, r := range store.rows {
+		s.take(r, "")
+		s.covered[r.Row] = true
+	}
+	s.resumed = s.known
+	if s.known == n {
+		s.stage = StageDone
+	}
+	return s, nil
+}
+
+// Run scans until every row is known or ctx ends; it can be run again, and
+// with a cache a later Scan goes on where this one stopped.
+func (s *Scan) Run(ctx context.Context) (err error) {
+	s.mu.Lock()
+	done := s.stage == StageDone
+	s.started = time.Now()
+	s.mu.Unlock()
+	if done {
+		return nil
+	}
+	if s.store != nil {
+		if err := s.store.begin(); err != nil {
+			return err
+		}
+		defer func() {
+			s.mu.Lock()
+			whole := s.known == len(s.lengths)
+			s.mu.Unlock()
+			if endErr := s.store.end(whole && err == nil); err == nil {
+				err = endErr
+			}
+		}()
+	}
+	stopReports := s.reports()
+	defer stopReports()
+	for _, stage := range []func(context.Context) error{s.sample, s.largest, s.all} {
+		if err := stage(ctx); err != nil {
+			return err
+		}
+	}
+	s.setStage(StageDone)
+	return nil
+}
+
+func (s *Scan) setStage(stage string) {
+	s.mu.Lock()
+	s.stage = stage
+	s.mu.Unlock()
+}
+
+// reports calls Report from a goroutine until the returned function is called.
+func (s *Scan) reports() (stop func()) {
+	if s.opts.Report == nil {
+		return func() {}
+	}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				s.opts.Report(s.Progress())
+			case <-quit:
+				s.opts.Report(s.Progress())
+				return
+			}
+		}
+	}()
+	return func() { close(quit); <-ended }
+}
+
+// Progress says how far the scan is.
+func (s *Scan) Progress() ScanProgress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := ScanProgress{Stage: s.stage, Rows: s.known, Total: len(s.lengths), Tokens: s.tokens}
+	if !s.started.IsZero() {
+		p.Elapsed = time.Since(s.started)
+	}
+	if fresh := s.known - s.resumed; s.stage == StageAll && fresh > 0 {
+		p.ETA = time.Duration(float64(p.Elapsed) / float64(fresh) * float64(p.Total-p.Rows))
+	}
+	return p
+}
+
+// sample prepares random rows, in rounds, for SampleTime.
+func (s *Scan) sample(ctx context.Context) error {
+	s.mu.Lock()
+	n, left := len(s.lengths), len(s.lengths)-s.known
+	s.mu.Unlock()
+	if left < n/2 { // a continued scan: what is known says more
+		return nil
+	}
+	end := time.Now().Add(s.opts.SampleTime)
+	rng := rand.New(rand.NewPCG(s.opts.Seed, 0x5f7a))
+	order := sampleOrder(rng, n)
+	for len(order) > 0 && time.Now().Before(end) {
+		round := slices.Clone(order[:min(sampleRound, len(order))])
+		order = order[len(round):]
+		sort.Ints(round)
+		limited, cancel := context.WithDeadline(ctx, end.Add(s.opts.SampleTime))
+		err := s.prepare(limited, round, 8)
+		cutShort := limited.Err() != nil
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if cutShort {
+			return nil // very long rows: the round is no fair sample, its rows are known all the same
+		}
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.sampled = append(s.sampled, round...)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// sampleOrder draws up to 20,000 different rows of n.
+func sampleOrder(rng *rand.Rand, n int) []int {
+	const most = 20_000
+	if n <= 4*most {
+		return rng.Perm(n)[:min(n, most)]
+	}
+	seen := make(map[int]bool, most)
+	out := make([]int, 0, most)
+	for len(out) < most {
+		if i := rng.IntN(n); !seen[i] {
+			seen[i] = true
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// largest prepares the rows with most bytes: one in 400, at least 100.
+func (s *Scan) largest(ctx context.Context) error {
+	s.setStage(StageLargest)
+	s.mu.Lock()
+	left := len(s.lengths) - s.known
+	s.mu.Unlock()
+	if left < len(s.lengths)/2 {
+		return nil
+	}
+	sizes, ok, err := MeasureBytes(ctx, s.src, s.opts.Workers)
+	if err != nil || !ok {
+		return err
+	}
+	rows := make([]int, len(sizes))
+	for i := range rows {
+		rows[i] = i
+	}
+	sort.Slice(rows, func(a, b int) bool { return sizes[rows[a]] > sizes[rows[b]] })
+	rows = rows[:min(len(rows), max(100, len(rows)/400), 2000)]
+	// The very largest come first; within a piece, file order makes reading cheap.
+	for len(rows) > 0 {
+		piece := slices.Clone(rows[:min(128, len(rows))])
+		rows = rows[len(piece):]
+		sort.Ints(piece)
+		if err := s.prepare(ctx, piece, 4); err != nil {
+			return err
+		}
+		s.cover(piece)
+	}
+	return nil
+}
+
+// all prepares every row that is not known yet, in file order.
+func (s *Scan) all(ctx context.Context) error {
+	s.setStage(StageAll)
+	const piece = 4096
+	for from := 0; from < len(s.lengths); from += piece {
+		to := min(from+piece, len(s.lengths))
+		var rows, reached []int
+		s.mu.Lock()
+		for i := from; i < to; i++ {
+			if s.lengths[i].Tokens < 0 {
+				rows = append(rows, i)
+			}
+			reached = append(reached, i)
+		}
+		s.mu.Unlock()
+		if err := s.prepare(ctx, rows, 32); err != nil {
+			return err
+		}
+		s.cover(reached)
+	}
+	return nil
+}
+
+func (s *Scan) cover(rows []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range rows {
+		s.covered[r] = true
+	}
+}
+
+// prepare runs the preparer over rows on all workers, batch rows at a time.
+func (s *Scan) prepare(ctx context.Context, rows []int, batch int) error {
+	var next atomic.Int64
+	errs := make([]error, s.opts.Workers)
+	var wg sync.WaitGroup
+	for w := range errs {
+		wg.Go(func() {
+			for errs[w] == nil {
+				to := int(next.Add(int64(batch)))
+				from := to - batch
+				if from >= len(rows) {
+					return
+				}
+				for _, i := range rows[from:min(to, len(rows))] {
+					if errs[w] = ctx.Err(); errs[w] != nil {
+						return
+					}
+					if errs[w] = s.prepareRow(i); errs[w] != nil {
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareRow prepares row i and keeps its length. A row that fails is a
+// result, not an end of the scan.
+func (s *Scan) prepareRow(i int) error {
+	s.mu.Lock()
+	have := s.lengths[i].Tokens >= 0
+	s.mu.Unlock()
+	if have {
+		return nil
+	}
+	ex, err := s.prep.Row(i)
+	r := RowLength{Row: i, First: -1, Last: -1}
+	message := ""
+	if err != nil {
+		r.Failed, message = true, err.Error()
+		ex = Example{Row: i, Dropped: message}
+	} else {
+		r = lengthOf(i, ex, s.opts.EOS)
+	}
+	if s.store != nil {
+		if err := s.store.add(r, ex); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take(r, message)
+	return nil
+}
+
+// take books r; the caller holds s.mu or is alone.
+func (s *Scan) take(r RowLength, message string) {
+	if s.lengths[r.Row].Tokens >= 0 {
+		return
+	}
+	s.lengths[r.Row] = r
+	s.known++
+	s.tokens += int64(r.Tokens)
+	if r.Failed && len(s.failures) < maxFailures {
+		s.failures[r.Row] = message
+	}
+}
+
+// lengthOf reads a prepared row's lengths.
+func lengthOf(row int, ex Example, eos int32) RowLength {
+	r := RowLength{Row: row, Tokens: max(ex.FullLength, len(ex.InputIDs)), First: -1, Last: -1, Dropped: ex.Dropped != ""}
+	for i, l := range ex.Labels {
+		if l == IgnoreIndex {
+			continue
+		}
+		if r.First < 0 {
+			r.First = i
+		}
+		r.Last = i
+		r.Trained++
+	}
+	r.EOS = eos > 0 && r.Last >= 0 && ex.Labels[r.Last] == eos
+	return r
+}
+
+// Len is the number of rows of the source.
+func (s *Scan) Len() int { return len(s.lengths) }
+
+// Length is row i's length; ok is false while it is not known.
+func (s *Scan) Length(i int) (r RowLength, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i < 0 || i >= len(s.lengths) || s.lengths[i].Tokens < 0 {
+		return RowLength{}, false
+	}
+	return s.lengths[i], true
+}
+
+// Failures are the rows that could not be prepared, with why, as far as known
+// (the first thousand).
+func (s *Scan) Failures() map[int]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make(map[int]string, len(s.failures))
+	for k, v := range s.failures {
+		if v == "" {
+			v = fmt.Sprintf("row %d could not be prepared in an earlier scan; look at it for the reason", k)
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// PreparedFile is the mapped file with the prepared ids of every row, "" until
+// a scan with StoreIDs has ended.
+func (s *Scan) PreparedFile() string {
+	if s.store == nil {
+		return ""
+	}
+	return s.store.prepared()
+}
