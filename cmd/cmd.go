@@ -42,6 +42,8 @@ func commands() []command {
 		trainCommand(),
 		ctlCommand(),
 		runsCommand(),
+		logitsCommand(),
+		benchCommand(),
 	}
 }
 

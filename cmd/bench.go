@@ -1,0 +1,37 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// benchCommand is the line of `sftui bench` in the table of commands.
+func benchCommand() command {
+	return command{name: "bench", usage: "train [--batches F] [--steps N] [key=value …]",
+		summary: "measure speed and memory", run: runBench}
+}
+
+// benches are the things that can be measured.
+func benches() map[string]func(ctx context.Context, args []string, s streams) error {
+	return map[string]func(ctx context.Context, args []string, s streams) error{
+		"train": benchTrain,
+	}
+}
+
+func runBench(ctx context.Context, args []string, s streams) int {
+	known := benches()
+	if len(args) == 0 || known[args[0]] == nil {
+		var names []string
+		for name := range known {
+			names = append(names, name)
+		}
+		fmt.Fprintf(s.err, "sftui bench: say what to measure: %s\n", strings.Join(names, ", "))
+		return exitFailure
+	}
+	if err := known[args[0]](ctx, args[1:], s); err != nil {
+		fmt.Fprintf(s.err, "sftui bench %s: %v\n", args[0], err)
+		return exitFailure
+	}
+	return exitDone
+}
