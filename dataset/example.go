@@ -13,6 +13,9 @@ type Example struct {
 	PositionIDs []int32
 	Dropped     string // why the row is not trained on; "" for a row that is
 	FullLength  int    // tokens before truncation
+	// PromptTokens is how many ids the prompt alone has, SharedTokens how many of
+	// them begin the whole row: fewer when tokens merge across the border.
+	PromptTokens, SharedTokens int
 
 	// Offsets and Roles are for looking at a row; Preparer.View sets them.
 	Offsets [][2]int // characters of Text that each token of the untruncated row stands for

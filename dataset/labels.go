@@ -53,15 +53,6 @@ func commonPrefix(a, b []int32) int {
 	return n
 }
 
-// completionMask is 0 over the first n of total tokens and 1 over the rest.
-func completionMask(n, total int) []int32 {
-	mask := make([]int32, total)
-	for i := n; i < total; i++ {
-		mask[i] = 1
-	}
-	return mask
-}
-
 // spanMask is the mask transformers makes of a template's generation spans:
 // from the token of a span's first character to the token of its last one.
 // offsets are the tokens' character ranges, spans and offsets in code points.

@@ -13,6 +13,7 @@ import (
 type Options struct {
 	MaxLength          int    // tokens a row may have; 0 means no limit (None)
 	TruncationMode     string // keep_start or keep_end
+	LongRows           string // rows above MaxLength: truncate (TRL's way), drop, or split into several rows
 	Packing            bool   // several rows in one sequence of MaxLength
 	PackingStrategy    string // bfd, bfd_split or wrapped
 	PaddingFree        bool   // a batch is one long row with restarting position ids
@@ -39,10 +40,14 @@ type Options struct {
 	TemplateKwargs *jinja.Dict // variables for every row's chat template, under a row's own chat_template_kwargs
 }
 
-// Values of TruncationMode and PackingStrategy.
+// Values of TruncationMode, LongRows and PackingStrategy.
 const (
 	KeepStart = "keep_start"
 	KeepEnd   = "keep_end"
+
+	LongTruncate = "truncate"
+	LongDrop     = "drop"
+	LongSplit    = "split"
 
 	PackBFD      = "bfd"
 	PackBFDSplit = "bfd_split"
@@ -57,6 +62,7 @@ func DefaultOptions() Options {
 	return Options{
 		MaxLength:       1024,
 		TruncationMode:  KeepStart,
+		LongRows:        LongTruncate,
 		PackingStrategy: PackBFD,
 		TextField:       "text",
 		Seed:            42,
@@ -69,15 +75,26 @@ func (o Options) paddingFree() bool {
 	return o.PaddingFree || o.Packing && (o.PackingStrategy == PackBFD || o.PackingStrategy == PackBFDSplit)
 }
 
+// splits says whether a long row becomes several rows, each of at most MaxLength tokens.
+func (o Options) splits() bool {
+	return o.LongRows == LongSplit && o.MaxLength > 0 && !o.Packing && !o.SkipPrepare
+}
+
 // normalized fills in what an empty field stands for.
 func (o Options) normalized() Options {
 	if o.TruncationMode == "" {
 		o.TruncationMode = KeepStart
 	}
+	if o.LongRows == "" {
+		o.LongRows = LongTruncate
+	}
 	switch o.PackingStrategy {
 	case "":
 		o.PackingStrategy = PackBFD
 	case packBFDRequeue:
+		o.PackingStrategy = PackBFDSplit
+	}
+	if o.LongRows == LongSplit && o.PackingStrategy == PackBFD {
 		o.PackingStrategy = PackBFDSplit
 	}
 	if o.TextField == "" {
@@ -97,6 +114,11 @@ func (o Options) validate() error {
 		return fmt.Errorf("seed is %d: shuffle_dataset needs a seed of 0 or more", o.Seed)
 	case o.TruncationMode != KeepStart && o.TruncationMode != KeepEnd:
 		return fmt.Errorf("truncation_mode is %q: it must be %s or %s", o.TruncationMode, KeepStart, KeepEnd)
+	}
+	switch o.LongRows {
+	case LongTruncate, LongDrop, LongSplit:
+	default:
+		return fmt.Errorf("long_rows is %q: it must be %s, %s or %s", o.LongRows, LongTruncate, LongDrop, LongSplit)
 	}
 	if o.Packing {
 		switch o.PackingStrategy {

@@ -1,0 +1,489 @@
+package dataset
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sftui/dataset/jinja"
+)
+
+// Preparer turns the raw rows of a data set into ids and labels, exactly as
+// TRL's SFTTrainer prepares them. Its methods may be called from several
+// goroutines at once.
+type Preparer struct {
+	src     Source
+	tok     *Tokenizer
+	o       Options
+	shape   Shape
+	plan    plan
+	chat    *chat
+	format  *formatter
+	encoder *encoder
+	eos     string
+	pad     int32
+	vocab   int // number of ids that the model knows; 0 when unknown
+}
+
+// plan is what the first row decides for all rows.
+type plan struct {
+	pretokenized   bool
+	hasLabels      bool
+	masks          []string // mask columns folded into the labels
+	fromValue      bool     // from and value are renamed
+	conversations  bool     // the column conversations has role and content
+	addEOS         bool     // strings get the end-of-sequence token
+	completionOnly bool
+	prompted       bool // rows have prompt and completion
+}
+
+// NewPreparer makes a Preparer for the rows of src under options o. It judges
+// the shape of the data by the first row; the error says in one sentence what
+// cannot work and what would.
+func NewPreparer(src Source, tok *Tokenizer, o Options) (*Preparer, error) {
+	o = o.normalized()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if src.Len() == 0 {
+		return nil, fmt.Errorf("%s has no rows: there is nothing to train on", src.Name())
+	}
+	first, err := firstRow(src)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkMapping(o, first.Keys()); err != nil {
+		return nil, fmt.Errorf("%s: %w", src.Name(), err)
+	}
+	p := &Preparer{src: src, tok: tok, o: o, shape: DetectShape(first, o)}
+	if !p.shape.Usable {
+		return nil, fmt.Errorf("%s: %s", src.Location(0), p.shape.Problem)
+	}
+	if err := p.readTokens(); err != nil {
+		return nil, err
+	}
+	if err := p.decide(mapColumns(first, o)); err != nil {
+		return nil, fmt.Errorf("%s: %w", src.Name(), err)
+	}
+	if p.format, err = newFormatter(o.Formatting); err != nil {
+		return nil, err
+	}
+	if p.plan.pretokenized {
+		p.vocab = vocabulary(tok)
+	}
+	p.encoder = newEncoder(tok)
+	return p, p.checkTemplate()
+}
+
+// firstRow is the first row with the columns it lacks as null, as datasets has it.
+func firstRow(src Source) (Row, error) {
+	first, err := src.At(0)
+	if err != nil {
+		return nil, err
+	}
+	row := first.Clone()
+	for _, column := range src.Columns() {
+		if _, ok := row.Get(column); !ok {
+			row.Set(column, nil)
+		}
+	}
+	return row, nil
+}
+
+// readTokens settles the end-of-sequence and padding tokens and the chat template.
+func (p *Preparer) readTokens() error {
+	specials := p.tok.SpecialTokens()
+	if p.o.EOSToken != "" {
+		if _, ok := p.tok.TokenID(p.o.EOSToken); !ok {
+			return fmt.Errorf("eos_token %q is not in the tokenizer's vocabulary (%s): use one of its tokens", p.o.EOSToken, p.tok.Name())
+		}
+		specials["eos_token"] = p.o.EOSToken
+	}
+	pad := p.o.PADToken
+	for _, role := range []string{"pad_token", "eos_token"} {
+		if pad == "" {
+			pad = specials[role]
+		}
+	}
+	if pad == "" {
+		return fmt.Errorf("the tokenizer (%s) has neither a pad_token nor an eos_token: set pad_token", p.tok.Name())
+	}
+	id, ok := p.tok.TokenID(pad)
+	if !ok {
+		return fmt.Errorf("pad_token %q is not in the tokenizer's vocabulary (%s): use one of its tokens", pad, p.tok.Name())
+	}
+	specials["pad_token"] = pad
+	p.eos, p.pad = specials["eos_token"], id
+	var err error
+	p.chat, err = newChat(p.tok, specials, p.o)
+	return err
+}
+
+// decide makes the plan from the first row (mapped) and refuses options that
+// do not fit the data.
+func (p *Preparer) decide(first Row) error {
+	o := p.o
+	p.plan.completionOnly = has(first, "prompt") && has(first, "completion")
+	if o.CompletionOnlyLoss != nil {
+		p.plan.completionOnly = *o.CompletionOnlyLoss
+	}
+	if o.AssistantOnlyLoss && (!p.shape.Conversational || isFromValue(first)) {
+		return fmt.Errorf("assistant_only_loss needs rows of messages with role and content, but the data is %s%s: set assistant_only_loss to false%s",
+			p.shape.Name, fromValueWord(first), fromValueHint(first))
+	}
+	if p.shape.Name == ShapePretokenized {
+		return p.decidePretokenized(first)
+	}
+	if o.SkipPrepare {
+		return fmt.Errorf("skip_prepare_dataset needs rows with input_ids, but the data is %s: remove skip_prepare_dataset", p.shape.Name)
+	}
+	if o.Formatting != "" && p.plan.completionOnly {
+		return fmt.Errorf("a formatting template makes one text of each row, so completion_only_loss cannot tell prompt from completion: set completion_only_loss to false, or remove the template")
+	}
+	p.plan.fromValue = isFromValue(first)
+	p.plan.conversations = p.shape.Name == ShapeMessages && !p.plan.fromValue && !has(first, "messages")
+	p.plan.prompted = p.shape.Name == ShapePromptCompletion || p.shape.Name == ShapeUnpaired
+	p.plan.addEOS = !p.shape.Conversational
+	if p.plan.addEOS && p.eos == "" {
+		return fmt.Errorf("the tokenizer (%s) has no eos_token, which every text must end with: set eos_token", p.tok.Name())
+	}
+	return nil
+}
+
+// decidePretokenized settles which columns make the labels.
+func (p *Preparer) decidePretokenized(first Row) error {
+	p.plan.pretokenized = true
+	p.plan.hasLabels = has(first, "labels")
+	completion, assistant := has(first, "completion_mask"), has(first, "assistant_masks")
+	if p.plan.hasLabels {
+		return nil
+	}
+	if p.o.SkipPrepare && (completion || assistant) {
+		return fmt.Errorf("the rows have mask columns but no labels, and skip_prepare_dataset does not build them, so every token would carry loss: add a column labels, or remove skip_prepare_dataset")
+	}
+	if completion && p.plan.completionOnly {
+		p.plan.masks = append(p.plan.masks, "completion_mask")
+	}
+	if assistant {
+		p.plan.masks = append(p.plan.masks, "assistant_masks")
+	}
+	return nil
+}
+
+func fromValueWord(first Row) string {
+	if isFromValue(first) {
+		return " with from and value"
+	}
+	return ""
+}
+
+func fromValueHint(first Row) string {
+	if isFromValue(first) {
+		return ", or rename the keys from and value to role and content"
+	}
+	return ""
+}
+
+// checkTemplate refuses data that a missing or unsuited template cannot
+// render, before any row is asked for.
+func (p *Preparer) checkTemplate() error {
+	if !p.shape.Conversational || p.plan.pretokenized {
+		return nil
+	}
+	_, err := p.chat.choose("", false)
+	return err
+}
+
+// vocabulary is the number of ids that the model beside the tokenizer knows:
+// its embedding may have more rows than the tokenizer has tokens.
+func vocabulary(tok *Tokenizer) int {
+	size := tok.VocabSize()
+	data, err := os.ReadFile(filepath.Join(tok.Name(), "config.json"))
+	if err != nil {
+		return size // a tokenizer may stand alone
+	}
+	var config struct {
+		VocabSize int `json:"vocab_size"`
+	}
+	if json.Unmarshal(data, &config) != nil {
+		return size
+	}
+	return max(size, config.VocabSize)
+}
+
+// Shape says what kind of data was found.
+func (p *Preparer) Shape() Shape { return p.shape }
+
+// Source is where the raw rows come from.
+func (p *Preparer) Source() Source { return p.src }
+
+// Options are the options in force, defaults filled in.
+func (p *Preparer) Options() Options { return p.o }
+
+// PadID is the id that batches are padded with.
+func (p *Preparer) PadID() int32 { return p.pad }
+
+// EOS is the end-of-sequence token in force; "" when there is none.
+func (p *Preparer) EOS() string { return p.eos }
+
+// CompletionOnly says whether loss falls on completions alone.
+func (p *Preparer) CompletionOnly() bool { return p.plan.completionOnly }
+
+// PaddingFree says whether batches are one long row with restarting position ids.
+func (p *Preparer) PaddingFree() bool { return p.o.paddingFree() }
+
+// Fingerprint identifies everything that the prepared rows depend on, besides
+// the contents of the data: tokenizer, template and options.
+func (p *Preparer) Fingerprint() string {
+	o := p.o
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n%q\n%q\n%q\n", p.src.Name(), p.tok.Fingerprint(), p.chat.source, p.eos, p.o.Formatting)
+	fmt.Fprintf(h, "%d %s %s %t %s %t %t %t %q %t\n", o.MaxLength, o.LongRows, o.TruncationMode, o.Packing, o.PackingStrategy,
+		o.paddingFree(), p.plan.completionOnly, o.AssistantOnlyLoss, o.TextField, o.SkipPrepare)
+	for _, role := range sortedKeys(o.Columns) {
+		fmt.Fprintf(h, "%q=%q\n", role, o.Columns[role])
+	}
+	if o.TemplateKwargs.Len() > 0 {
+		fmt.Fprintln(h, jinja.EncodeJSON(o.TemplateKwargs, jinja.JSONOptions{}))
+	}
+	if strings.Contains(p.chat.source, "strftime_now") {
+		fmt.Fprintln(h, o.Now.Format("2006-01-02 15:04:05"))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// Row prepares raw row i through all stages up to truncation; packing is
+// All's. A row that TRL leaves out comes back with Dropped set.
+func (p *Preparer) Row(i int) (Example, error) {
+	w, err := p.work(i, false)
+	if err != nil {
+		return Example{}, err
+	}
+	return w.example, nil
+}
+
+// work is a row on its way through the stages.
+type work struct {
+	raw, mapped, formatted, converted Row // each the one before when a stage has nothing to do
+	text                              string
+	hasText                           bool
+	prompt                            string // rendered alone, for prompt + completion
+	hasPrompt                         bool
+	promptTokens, sharedTokens        int      // of the prompt alone, and of them those that begin the whole
+	spans                             [][2]int // characters that the assistant generates
+	offsets                           [][2]int // asked for, or needed for spans
+	ids, labels                       []int32  // before truncation
+	masks                             []string // what was folded into the labels
+	example                           Example
+}
+
+// work prepares row i; with offsets it also finds the tokens' characters.
+func (p *Preparer) work(i int, offsets bool) (*work, error) {
+	raw, err := p.src.At(i)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{raw: raw}
+	if err := p.prepare(w, offsets); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.src.Location(i), err)
+	}
+	w.example.Row = i
+	return w, nil
+}
+
+func (p *Preparer) prepare(w *work, offsets bool) error {
+	w.mapped = mapColumns(w.raw, p.o)
+	w.formatted, w.converted = w.mapped, w.mapped
+	if p.plan.pretokenized {
+		if err := p.takeIDs(w); err != nil {
+			return err
+		}
+	} else {
+		if err := p.convert(w); err != nil {
+			return err
+		}
+		if err := p.render(w); err != nil {
+			return err
+		}
+		if err := p.encode(w, offsets); err != nil {
+			return err
+		}
+	}
+	p.finish(w)
+	return nil
+}
+
+// convert applies the formatting template and renames columns and keys.
+func (p *Preparer) convert(w *work) error {
+	w.formatted = w.mapped
+	if p.format != nil {
+		var err error
+		if w.formatted, err = p.format.apply(w.mapped); err != nil {
+			return err
+		}
+	}
+	w.converted = w.formatted
+	if p.plan.fromValue {
+		w.converted = convertFromValue(w.formatted)
+	} else if p.plan.conversations {
+		value, _ := w.formatted.Get("conversations")
+		w.converted = w.formatted.Clone()
+		w.converted.Delete("conversations")
+		w.converted.Set("messages", value)
+	}
+	if p.plan.addEOS {
+		return p.appendEOS(w)
+	}
+	return nil
+}
+
+// appendEOS ends the text with the end-of-sequence token, or the completion
+// where there is no text or the text ends with it already.
+func (p *Preparer) appendEOS(w *work) error {
+	for _, column := range []string{p.o.TextField, "completion"} {
+		if !has(w.converted, column) {
+			continue
+		}
+		text, err := stringColumn(w.converted, column)
+		if err != nil {
+			return err
+		}
+		if !strings.HasSuffix(text, p.eos) {
+			row := w.converted.Clone()
+			row.Set(column, text+p.eos)
+			w.converted = row
+			return nil
+		}
+	}
+	return nil
+}
+
+// takeIDs reads the ids, labels and masks of a pretokenized row.
+func (p *Preparer) takeIDs(w *work) error {
+	var err error
+	if w.ids, err = idColumn(w.mapped, "input_ids"); err != nil {
+		return err
+	}
+	for i, id := range w.ids {
+		if id < 0 || p.vocab > 0 && int(id) >= p.vocab {
+			return fmt.Errorf("input_ids[%d] is %d, but the model's ids are 0…%d: the ids come from another tokenizer", i, id, p.vocab-1)
+		}
+	}
+	if p.plan.hasLabels {
+		if w.labels, err = idColumn(w.mapped, "labels"); err != nil {
+			return err
+		}
+		if len(w.labels) != len(w.ids) {
+			return fmt.Errorf("labels has %d entries but input_ids has %d: give every token one label, -100 for no loss", len(w.labels), len(w.ids))
+		}
+		return p.takeLengths(w)
+	}
+	var masks [][]int32
+	for _, column := range p.plan.masks {
+		mask, err := idColumn(w.mapped, column)
+		if err != nil {
+			return err
+		}
+		if err := checkMask(column, mask, w.ids); err != nil {
+			return err
+		}
+		masks = append(masks, mask)
+	}
+	w.masks = p.plan.masks
+	w.labels = buildLabels(w.ids, masks...)
+	return p.takeLengths(w)
+}
+
+// takeLengths reads the seq_lengths of a row that came packed already; only a
+// padding-free collator reads them.
+func (p *Preparer) takeLengths(w *work) error {
+	if !has(w.mapped, "seq_lengths") || p.o.Packing || !p.o.paddingFree() {
+		return nil
+	}
+	lengths, err := idColumn(w.mapped, "seq_lengths")
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, n := range lengths {
+		total += int(n)
+	}
+	if total != len(w.ids) {
+		return fmt.Errorf("seq_lengths adds up to %d but input_ids has %d entries: they must agree", total, len(w.ids))
+	}
+	w.example.SeqLengths = lengths
+	return nil
+}
+
+// idColumn is a list of integers.
+func idColumn(row Row, column string) ([]int32, error) {
+	value, ok := row.Get(column)
+	list, isList := value.([]any)
+	if !isList {
+		if !ok {
+			return nil, fmt.Errorf("the row has no %s, but the first row has: give every row the same columns", column)
+		}
+		return nil, fmt.Errorf("%s is %s, but it must be a list of integers", column, valueKind(value))
+	}
+	out := make([]int32, len(list))
+	for i, entry := range list {
+		switch n := entry.(type) {
+		case int64:
+			if n < math.MinInt32 || n > math.MaxInt32 {
+				return nil, fmt.Errorf("%s[%d] is %d, which is no token id", column, i, n)
+			}
+			out[i] = int32(n)
+		case bool:
+			if n {
+				out[i] = 1
+			}
+		default:
+			return nil, fmt.Errorf("%s[%d] is %s, but it must be an integer", column, i, valueKind(entry))
+		}
+	}
+	return out, nil
+}
+
+// limit applies max_length: it truncates the row, and drops one that is left
+// without loss, or that is too long where long rows are dropped. A row that is
+// to be split stays whole here; All cuts it.
+func (p *Preparer) limit(w *work) {
+	e, o := &w.example, p.o
+	if o.MaxLength == 0 || o.SkipPrepare {
+		return
+	}
+	if o.LongRows == LongDrop && len(w.ids) > o.MaxLength {
+		e.Dropped = fmt.Sprintf("the row has %d tokens, more than max_length=%d, and long_rows=drop leaves such rows out", len(w.ids), o.MaxLength)
+		return
+	}
+	if o.Packing {
+		return
+	}
+	if !o.splits() {
+		e.InputIDs, e.Labels = truncate(w.ids, w.labels, o.MaxLength, o.TruncationMode)
+	}
+	if !anyTrained(e.Labels) {
+		e.Dropped = o.dropReason(len(w.ids), trained(w.labels))
+	}
+}
+
+// finish fills in what the stages made of the row.
+func (p *Preparer) finish(w *work) {
+	e := &w.example
+	e.FullLength = len(w.ids)
+	e.InputIDs, e.Labels = w.ids, w.labels
+	if w.hasText {
+		text := w.text
+		e.Text = &text
+	}
+	e.PromptTokens, e.SharedTokens = w.promptTokens, w.sharedTokens
+	p.limit(w)
+	if p.o.paddingFree() {
+		e.PositionIDs = positionIDs(len(e.InputIDs), e.SeqLengths)
+	}
+}
