@@ -42,6 +42,7 @@ func commands() []command {
 		trainCommand(),
 		ctlCommand(),
 		runsCommand(),
+		previewCommand(),
 		logitsCommand(),
 		benchCommand(),
 	}
