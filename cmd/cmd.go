@@ -37,11 +37,14 @@ type command struct {
 func commands() []command {
 	return []command{
 		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [key=value …]", summary: "opens the workbench, as sftui alone does", run: workbench},
+		renderCommand(),
 		optionsCommand(),
 		recipeCommand(),
 		trainCommand(),
 		ctlCommand(),
 		runsCommand(),
+		exportCommand(),
+		forecastCommand(),
 		previewCommand(),
 		logitsCommand(),
 		benchCommand(),

@@ -94,3 +94,11 @@ func (c cadence) saves(step int, epochEnded, last, isBest bool) bool {
 	}
 	return c.saveBest && isBest
 }
+
+// Prints returns what decides, for a recipe and so many steps in all, whether
+// a step is worth a line of a log: logging_strategy, logging_steps and
+// logging_first_step. Every step is recorded whatever it says.
+func Prints(r *recipes.Recipe, total int) (func(step int, last bool) bool, error) {
+	c, err := newCadence(r, total)
+	return c.prints, err
+}

@@ -124,16 +124,9 @@ func (t *training) checkResume(marks fingerprints) error {
 // openModel opens the device and loads the model onto it.
 func (t *training) openModel(ctx context.Context, dir string) error {
 	r := t.o.Recipe
-	kind := r.Device
-	if kind == "" || r.UseCPU {
-		kind = "auto"
-		if r.UseCPU {
-			kind = "cpu"
-		}
-	}
 	t.phase(run.Starting, "loading the model")
 	var err error
-	if t.opened, err = t.o.Host.OpenModel(ctx, kind, ComputeConfig(r, dir)); err != nil {
+	if t.opened, err = t.o.Host.OpenModel(ctx, deviceKind(r), ComputeConfig(r, dir)); err != nil {
 		return err
 	}
 	t.out.mu.Lock()
@@ -143,6 +136,17 @@ func (t *training) openModel(ctx context.Context, dir string) error {
 		t.out.log(t.opened.Warning)
 	}
 	return nil
+}
+
+// deviceKind is the device that a recipe asks for.
+func deviceKind(r *recipes.Recipe) string {
+	switch {
+	case r.UseCPU:
+		return "cpu"
+	case r.Device == "":
+		return "auto"
+	}
+	return r.Device
 }
 
 // ComputeConfig is what a recipe asks of the tensor engine for the model in dir.

@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sftui/engine/run"
+)
+
+// ctlCommand is the line of `sftui ctl` in the table of commands.
+func ctlCommand() command {
+	return command{name: "ctl", usage: "RUN set key=value … | save | pause | resume | stop | stop_and_save | kill | status [--json]",
+		summary: "steer a live run: change its batch size, save, pause, stop", run: runCtl}
+}
+
+// ctlTimeout bounds the wait for a run's answer, which does not wait for a step.
+const ctlTimeout = 10 * time.Second
+
+// runCtl sends one command to a live run.
+func runCtl(ctx context.Context, args []string, s streams) int {
+	a, err := flagSet{switches: []string{"json"}, options: true}.parse(args)
+	if err != nil {
+		return fail(s, "ctl", err)
+	}
+	if len(a.rest) < 2 {
+		return fail(s, "ctl", errors.New("give a run and what to do: sftui ctl RUN set key=value …, or save, pause, resume, stop, stop_and_save, kill, status"))
+	}
+	if len(a.rest) > 2 {
+		return fail(s, "ctl", fmt.Errorf("%q is one word too many", a.rest[2]))
+	}
+	r, err := findRun(a.rest[0])
+	if err != nil {
+		return fail(s, "ctl", err)
+	}
+	c := run.Command{Verb: run.Verb(strings.ReplaceAll(a.rest[1], "-", "_"))}
+	if len(a.overrides) > 0 {
+		c.Values = map[string]string{}
+	}
+	for _, pair := range a.overrides {
+		key, value, _ := strings.Cut(pair, "=")
+		c.Values[key] = value
+	}
+	return sendCommand(ctx, r, c, a.switches["json"], s)
+}
+
+// sendCommand sends c and prints the reply. The status of a run that is not
+// live comes from its folder.
+func sendCommand(ctx context.Context, r *run.Run, c run.Command, asJSON bool, s streams) int {
+	ctx, cancel := context.WithTimeout(ctx, ctlTimeout)
+	defer cancel()
+	reply, err := r.Send(ctx, c)
+	if errors.Is(err, run.ErrNotLive) {
+		status, statusErr := r.Status()
+		if statusErr != nil {
+			return fail(s, "ctl", statusErr)
+		}
+		if c.Verb != run.Query {
+			return fail(s, "ctl", fmt.Errorf("%s is not live: it is %s at step %d", r.Dir, status.State, status.Step))
+		}
+		reply, err = run.Reply{OK: true, Status: &status}, nil
+	}
+	if err != nil {
+		return fail(s, "ctl", err)
+	}
+	if asJSON {
+		if err := json.NewEncoder(s.out).Encode(reply); err != nil {
+			return wrote(err, s)
+		}
+	} else if reply.OK {
+		if reply.Message != "" {
+			fmt.Fprintln(s.err, reply.Message)
+		} else if reply.Status != nil {
+			fmt.Fprintln(s.err, statusLine(*reply.Status))
+		}
+	}
+	if !reply.OK {
+		return fail(s, "ctl", errors.New(reply.Message))
+	}
+	return exitDone
+}
+
+// statusLine is a run's status in one line.
+func statusLine(st run.Status) string {
+	line := fmt.Sprintf("%s  step %d/%d", st.State, st.Step, st.TotalSteps)
+	if st.Step > 0 {
+		line += fmt.Sprintf("  loss %.4f", float64(st.Loss))
+	}
+	if st.MicroBatch > 0 {
+		line += fmt.Sprintf("  %d × %d rows", st.MicroBatch, st.Accumulation)
+	}
+	if st.Message != "" {
+		line += "  " + st.Message
+	}
+	return line
+}
+
+// findRun finds a run by its folder, by its name among the runs, or "latest".
+func findRun(name string) (*run.Run, error) {
+	if _, err := os.Stat(name); err == nil {
+		return run.Open(name)
+	}
+	root, err := run.DefaultRoot()
+	if err != nil {
+		return nil, err
+	}
+	if name == "latest" {
+		list, err := run.List(root)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 0 {
+			return nil, fmt.Errorf("there is no run in %s yet", root)
+		}
+		return run.Open(list[0].Dir)
+	}
+	if filepath.Base(name) == name {
+		if r, err := run.Open(filepath.Join(root, name)); err == nil {
+			return r, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no run %s, neither as a folder nor in %s; `sftui runs` lists them", name, root)
+}
