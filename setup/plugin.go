@@ -41,6 +41,44 @@ func Plugin(ctx context.Context, kind string, report Reporter) (path string, err
 // HasNVIDIA reports whether this machine seems to have an NVIDIA GPU.
 func HasNVIDIA() bool { return installer.HasNvidiaGPU() }
 
+// FindPlugin returns the path of a plugin that is on this machine already, "" when Plugin would have to get it.
+func FindPlugin(kind string) string {
+	if path := installedPlugin(kind); path != "" {
+		return path
+	}
+	cache, err := CacheDir()
+	if err != nil {
+		return ""
+	}
+	var parts []part
+	switch kind {
+	case CPU:
+		parts = cpuPluginParts()
+	case CUDA:
+		if path := os.Getenv("SFTUI_PJRT_CUDA"); path != "" {
+			return path
+		}
+		parts = []part{cudaPart}
+	}
+	for _, p := range parts {
+		if dir := filepath.Join(cache, p.dir); p.complete(dir) {
+			return filepath.Join(dir, p.files[0])
+		}
+	}
+	if kind == CUDA {
+		return pythonCUDAPlugin()
+	}
+	return ""
+}
+
+// cpuPluginParts has the two versions that may be in the cache: from the wheel and from GitHub's release.
+func cpuPluginParts() []part {
+	return []part{
+		{step: cpuStep, dir: "native/pjrt-cpu-" + cpuPluginWheel.version, files: []string{pluginFile}},
+		{step: cpuStep, dir: "native/pjrt-cpu-" + strings.TrimPrefix(cpuReleaseVersion, "v"), files: []string{pluginFile}},
+	}
+}
+
 // installedPlugin looks into the folders of PJRT_PLUGIN_LIBRARY_PATH.
 func installedPlugin(kind string) string {
 	for _, folder := range filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH")) {
@@ -51,22 +89,12 @@ func installedPlugin(kind string) string {
 	return ""
 }
 
-// cpuPlugin accepts either version that it may have installed before.
 func cpuPlugin(ctx context.Context, report Reporter) (string, error) {
-	if path := installedPlugin(CPU); path != "" {
+	if path := FindPlugin(CPU); path != "" {
 		return path, nil
 	}
-	fromWheel := part{step: cpuStep, dir: "native/pjrt-cpu-" + cpuPluginWheel.version, files: []string{pluginFile}}
-	official := part{step: cpuStep, dir: "native/pjrt-cpu-" + strings.TrimPrefix(cpuReleaseVersion, "v"), files: []string{pluginFile}}
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
-	}
-	for _, p := range []part{fromWheel, official} {
-		if dir := filepath.Join(cache, p.dir); p.complete(dir) {
-			return filepath.Join(dir, pluginFile), nil
-		}
-	}
+	parts := cpuPluginParts()
+	fromWheel, official := parts[0], parts[1]
 	dir, err := official.install(ctx, report, func(ctx context.Context, tmp string) error {
 		report.note(cpuStep, "trying GitHub's release %s", cpuReleaseVersion)
 		return officialCPUPlugin(ctx, newFetcher(), githubAPI, tmp, report)
