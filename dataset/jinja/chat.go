@@ -12,6 +12,7 @@ type ChatInput struct {
 	Documents            any // nil, or a list of mappings
 	AddGenerationPrompt  bool
 	ContinueFinalMessage bool
+	ContinueField        string    // the field of the final message to continue, "" for content
 	Kwargs               *Dict     // further variables; bos_token and the like among them
 	Now                  time.Time // what strftime_now tells; the zero time is the present
 }
@@ -45,7 +46,7 @@ func (t *Template) RenderChat(in ChatInput, lim Limits) (Rendered, error) {
 	}
 	final := ""
 	if in.ContinueFinalMessage {
-		if final, err = t.tagFinal(messages); err != nil {
+		if final, err = t.tagFinal(messages, in.ContinueField); err != nil {
 			return Rendered{}, err
 		}
 	}
@@ -153,49 +154,88 @@ func aliasReasoning(m *Dict) *Dict {
 // reasoningFields are the names a message's reasoning goes by, the standard one first.
 var reasoningFields = [...]string{"reasoning_content", "thinking", "reasoning"}
 
-// tagFinal appends the tag to the final message's text and returns that text.
-func (t *Template) tagFinal(messages []any) (string, error) {
-	last, _ := messages[len(messages)-1].(*Dict)
-	content, ok := last.Get("content")
-	if !ok || content == nil {
-		return "", fail(kindValue, `continue_final_message is set but the final message has no "content" to continue!`)
+// tagFinal appends the tag to the final message's field and returns its text.
+func (t *Template) tagFinal(messages []any, field string) (string, error) {
+	if field == "" {
+		field = "content"
 	}
-	if !strings.Contains(t.text, "content") {
-		return "", fail(kindValue, `continue_final_message is set to "content" but this is not an accepted field in the chat_template`)
+	last, _ := messages[len(messages)-1].(*Dict)
+	content, ok := last.Get(field)
+	if !ok || content == nil {
+		return "", fail(kindValue, `continue_final_message is set but the final message has no "%s" to continue!`, field)
+	}
+	fields := continuedFields(last, field, content)
+	accepted := false
+	for _, f := range fields {
+		accepted = accepted || strings.Contains(t.text, f)
+	}
+	if !accepted {
+		return "", fail(kindValue, `continue_final_message is set to "%s" but this is not an accepted field in the chat_template`, field)
 	}
 	tagged := last.Clone()
 	messages[len(messages)-1] = tagged
-	switch c := content.(type) {
-	case string:
-		tagged.Set("content", c+continueTag)
-		return c, nil
-	case []any:
-		parts := append([]any(nil), c...)
-		for i := len(parts) - 1; i >= 0; i-- {
-			part, ok := parts[i].(*Dict)
-			if !ok {
-				if s, isText := parts[i].(string); isText && strings.Contains(s, "text") {
-					return "", fail(kindType, "string indices must be integers, not 'str'")
-				}
-				continue
-			}
-			v, ok := part.Get("text")
-			if !ok {
-				continue
-			}
-			s, isText := v.(string)
-			if !isText {
-				return "", unsupported('+', v, continueTag)
-			}
-			p := part.Clone()
-			p.Set("text", s+continueTag)
-			parts[i] = p
-			tagged.Set("content", parts)
-			return s, nil
-		}
-		return "", fail(kindValue, "continue_final_message is set but we could not find any text to continue in the final message!")
+	if parts, ok := content.([]any); ok {
+		parts, text, err := tagPart(parts)
+		tagged.Set(field, parts)
+		return text, err
 	}
-	return "", unsupported('+', content, continueTag)
+	text, ok := content.(string)
+	if !ok {
+		return "", unsupported('+', content, continueTag)
+	}
+	for _, f := range fields {
+		tagged.Set(f, text+continueTag)
+	}
+	return text, nil
+}
+
+// continuedFields are the fields that hold the text to be continued: reasoning
+// is copied under several names, and the template reads one of them.
+func continuedFields(last *Dict, field string, content any) []string {
+	if indexOf(reasoningFields[:], field) < 0 {
+		return []string{field}
+	}
+	out := []string{field}
+	for _, f := range reasoningFields {
+		if f == field {
+			continue
+		}
+		if v, ok := last.Get(f); ok && sameText(v, content) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// sameText tells whether two values are the same string.
+func sameText(a, b any) bool {
+	x, ok := a.(string)
+	y, ok2 := b.(string)
+	return ok && ok2 && x == y
+}
+
+// tagPart appends the tag to the last part that has text.
+func tagPart(content []any) ([]any, string, error) {
+	parts := append([]any(nil), content...)
+	for i := len(parts) - 1; i >= 0; i-- {
+		part, ok := parts[i].(*Dict)
+		if !ok {
+			continue
+		}
+		v, ok := part.Get("text")
+		if !ok {
+			continue
+		}
+		text, ok := v.(string)
+		if !ok {
+			return nil, "", unsupported('+', v, continueTag)
+		}
+		p := part.Clone()
+		p.Set("text", text+continueTag)
+		parts[i] = p
+		return parts, text, nil
+	}
+	return nil, "", fail(kindValue, "continue_final_message is set but we could not find any text to continue in the final message!")
 }
 
 // cutFinal cuts the text at the tag, and the white space before it where the template trimmed the message.
