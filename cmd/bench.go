@@ -8,13 +8,14 @@ import (
 
 // benchCommand is the line of `sftui bench` in the table of commands.
 func benchCommand() command {
-	return command{name: "bench", usage: "train [--batches F] [--steps N] [key=value …]",
+	return command{name: "bench", usage: "data|train …",
 		summary: "measure speed and memory", run: runBench}
 }
 
 // benches are the things that can be measured.
 func benches() map[string]func(ctx context.Context, args []string, s streams) error {
 	return map[string]func(ctx context.Context, args []string, s streams) error{
+		"data":  benchData,
 		"train": benchTrain,
 	}
 }

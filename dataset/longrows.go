@@ -43,20 +43,9 @@ func (r RowLength) TrainedShare() float64 {
 	return float64(r.Trained) / float64(r.Tokens)
 }
 
-// LongRows is the policy for rows longer than max_length.
-type LongRows string
-
-// The policies: leave them out, cut them (TRL's default) or split them into
-// pieces of max_length (packing with bfd_split).
-const (
-	DropLong     LongRows = "drop"
-	TruncateLong LongRows = "truncate"
-	SplitLong    LongRows = "split"
-)
-
-// PolicyReport compares what a policy keeps.
+// PolicyReport says what a policy for rows above max_length keeps.
 type PolicyReport struct {
-	Policy    LongRows
+	Policy    string  // LongTruncate, LongDrop or LongSplit
 	Rows      float64 // rows or pieces that remain
 	Tokens    float64 // tokens that remain
 	LostRows  float64
@@ -64,7 +53,7 @@ type PolicyReport struct {
 }
 
 // Policy says what would remain under policy with the given max_length.
-func (s *Scan) Policy(policy LongRows, maxLength int) PolicyReport {
+func (s *Scan) Policy(policy string, maxLength int) PolicyReport {
 	rows, _, _ := s.sampleView()
 	p := PolicyReport{Policy: policy}
 	all := 0.0
@@ -73,17 +62,17 @@ func (s *Scan) Policy(policy LongRows, maxLength int) PolicyReport {
 		all += r.weight * tokens
 		long := maxLength > 0 && r.Tokens > maxLength
 		switch {
-		case long && policy == DropLong:
+		case long && policy == LongDrop:
 			p.LostRows += r.weight
 			continue
-		case long && policy == TruncateLong:
+		case long && policy == LongTruncate:
 			tokens = float64(maxLength)
 			if r.First >= maxLength { // nothing to train on is left
 				p.LostRows += r.weight
 				continue
 			}
 			p.Rows += r.weight
-		case long && policy == SplitLong:
+		case long && policy == LongSplit:
 			p.Rows += r.weight * float64((r.Tokens+maxLength-1)/maxLength)
 		default:
 			p.Rows += r.weight

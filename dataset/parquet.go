@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -87,42 +86,6 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	s.indexed = len(f.OffsetIndexes()) > 0
 	return s, nil
 }
-
-// Project is a view of src with only the given columns, in src's order. Of a
-// parquet file only those columns are then read; other sources are returned as
-// they are. Close the view and src both.
-func Project(src Source, columns []string) Source {
-	p, ok := src.(*parquetSource)
-	if !ok {
-		return src
-	}
-	root := *p.root
-	root.fields = nil
-	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, borrowed: true, blocks: map[int]*list.Element{}}
-	for _, f := range p.root.fields {
-		if !slices.Contains(columns, f.name) {
-			continue
-		}
-		root.fields = append(root.fields, f)
-		out.columns = append(out.columns, f.name)
-		for k := f.leaf; k < f.leaf+f.leaves; k++ {
-			out.leaves = append(out.leaves, k)
-		}
-	}
-	if len(root.fields) == 0 || len(root.fields) == len(p.root.fields) {
-		return src
-	}
-	out.root = &root
-	return out
-}
-
-// projectedGroup is a row group with only some of its columns.
-type projectedGroup struct {
-	parquet.RowGroup
-	chunks []parquet.ColumnChunk
-}
-
-func (g projectedGroup) ColumnChunks() []parquet.ColumnChunk { return g.chunks }
 
 // openGroup starts reading row group g.
 func (s *parquetSource) openGroup(g int) parquet.Rows {
