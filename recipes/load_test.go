@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // parse reads YAML that must be good.
@@ -112,4 +114,14 @@ func TestParseErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mustFlow parses one YAML value.
+func mustFlow(t *testing.T, text string) *yaml.Node {
+	t.Helper()
+	n, err := flowNode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

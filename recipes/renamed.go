@@ -134,7 +134,7 @@ func oldName(key string) (OldName, bool) {
 func UnknownKey(key string) string {
 	message := fmt.Sprintf("unknown key %q", shorten(key))
 	if ours, tool, ok := peerKey(key); ok {
-		return fmt.Sprintf("%s: that is %s's name; here it is %q", message, tool, ours)
+		return fmt.Sprintf("%s: that is %s's name; the nearest option here is %q", message, tool, ours)
 	}
 	near := nearest(key, Keys(), 3)
 	if len(near) == 0 {
