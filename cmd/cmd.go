@@ -48,6 +48,7 @@ func commands() []command {
 		previewCommand(),
 		logitsCommand(),
 		benchCommand(),
+		doctorCommand(),
 	}
 }
 
