@@ -34,13 +34,23 @@ type dataPage struct {
 	scanned int    // rows that a search has looked at
 	finding int    // a search is running while this is its generation
 
-	detail    *rowView
-	stage     int
-	top       int // first line of the detail
-	flow      *flow
-	ids       bool // tokens as a table with ids
-	histogram bool
+	detail *rowView
+	stage  int
+	top    int // first line of the detail
+	flow   *flow
+	ids    bool // tokens as a table with ids
+	strip  stripState
 }
+
+// stripState says whether the strip of lengths is shown.
+type stripState int
+
+// The strip is shown where there is room for it, until a key decides.
+const (
+	stripAuto stripState = iota
+	stripOn
+	stripOff
+)
 
 // dataSet is what is open, with what is known of its rows so far.
 type dataSet struct {
@@ -70,7 +80,7 @@ const (
 
 // newDataPage is the page before anything is open.
 func newDataPage(a *app) *dataPage {
-	return &dataPage{a: a, histogram: true, wanted: -1, stage: stageTokens}
+	return &dataPage{a: a, wanted: -1, stage: stageTokens}
 }
 
 // modelSpec is the model as the person named it.
@@ -243,9 +253,24 @@ func (p *dataPage) refresh() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
+// layout divides the page for the present terminal.
+func (p *dataPage) layout(w, h int) dataLayout {
+	show := p.strip == stripOn || p.strip == stripAuto && (h >= 30 || w >= compactBelow && h >= 24)
+	return layoutData(w, h, show)
+}
+
+// toggleHistogram shows the strip of lengths, or hides it.
+func (p *dataPage) toggleHistogram() {
+	if p.layout(p.a.frame.body.w, p.a.frame.body.h).histogram.h > 0 {
+		p.strip = stripOff
+	} else {
+		p.strip = stripOn
+	}
+}
+
 // place tells the list how many rows it shows, before a frame is drawn.
 func (p *dataPage) place() {
-	l := layoutData(p.a.frame.body.w, p.a.frame.body.h, p.histogram)
+	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
 	p.list.SetHeight(p.listHeight(l.list.h))
 }
 
@@ -594,7 +619,7 @@ func (p *dataPage) copyRow() tea.Cmd {
 
 // wheel scrolls the list or the detail; click chooses a row.
 func (p *dataPage) wheel(x, y, d int) tea.Cmd {
-	l := layoutData(p.a.frame.body.w, p.a.frame.body.h, p.histogram)
+	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
 	if l.detail.contains(x, y) {
 		return p.scrollDetail(d)
 	}
@@ -603,7 +628,7 @@ func (p *dataPage) wheel(x, y, d int) tea.Cmd {
 }
 
 func (p *dataPage) click(x, y int) tea.Cmd {
-	l := layoutData(p.a.frame.body.w, p.a.frame.body.h, p.histogram)
+	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
 	if !l.list.contains(x, y) {
 		return nil
 	}

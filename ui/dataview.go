@@ -13,7 +13,7 @@ func (p *dataPage) view(w, h int) []string {
 	if p.set == nil {
 		return p.emptyView(w, h)
 	}
-	l := layoutData(w, h, p.histogram)
+	l := p.layout(w, h)
 	list := p.listPane(l.list.w, l.list.h)
 	detail := p.detailPane(l.detail.w, l.detail.h)
 	strip := p.histogramPane(l.histogram.w, l.histogram.h)
@@ -46,7 +46,7 @@ func (p *dataPage) emptyView(w, h int) []string {
 // listPane is the list of rows.
 func (p *dataPage) listPane(w, h int) []string {
 	a, th := p.a, p.a.th
-	title := a.tf("%s rows", count(p.set.src.Len())) + " · " + p.set.shape
+	title := a.plural(p.set.src.Len(), "%s row", "%s rows") + " · " + p.set.shape
 	inner := w - 2
 	lines := []string{th.paint(inkDim, fit(p.columns(inner).header(a), inner))}
 	lines = append(lines, p.list.View(rowLines{p}, inner, p.listHeight(h))...)
@@ -68,7 +68,7 @@ func (p *dataPage) listFoot(w int) string {
 	}
 	text := " " + a.tf("order: %s", p.sortName())
 	if p.query != "" {
-		text += "   " + a.tf("filter: %s (%s rows)", visible(p.query), count(len(p.order)))
+		text += "   " + a.tf("filter: %s (%s)", visible(p.query), count(len(p.order)))
 		if n := p.set.src.Len(); p.scanned > 0 && p.scanned < n {
 			text += " " + percent(int64(p.scanned), int64(n))
 		}
@@ -261,7 +261,7 @@ func (p *dataPage) histogramPane(w, h int) []string {
 	case l.known < n:
 		title += " · " + a.tf("from %s of %s rows, p50 within about %s", count(l.known), count(n), p.errorOfMedian())
 	default:
-		title += " · " + a.tf("exact, %s rows", count(n))
+		title += " · " + a.plural(n, "exact, %s row", "exact, %s rows")
 	}
 	if l.known == 0 {
 		return th.pane(title, nil, w, h, false)
@@ -332,19 +332,22 @@ func (p *dataPage) limitLine(p95, p99 int) string {
 func logAxis(w int, lo, hi float64, limit int) string {
 	cells := []rune(strings.Repeat(" ", w))
 	at := func(v float64) int { return int(math.Log(v/lo) / math.Log(hi/lo) * float64(w)) }
+	mark := -2
+	if x := at(float64(limit)); limit > 0 && x >= 0 && x < w {
+		cells[x], mark = '▲', x
+	}
 	free := 0
 	for v := 8.0; v <= hi; v *= 4 {
 		text := []rune(chart.FormatValue(v, v))
 		if v >= 1024 {
 			text = []rune(fmt.Sprintf("%.0fk", v/1024))
 		}
-		if x := at(v); x >= free && x+len(text) <= w {
-			copy(cells[x:], text)
-			free = x + len(text) + 1
+		x := at(v)
+		if x < free || x+len(text) > w || mark >= x-1 && mark <= x+len(text) {
+			continue
 		}
-	}
-	if x := at(float64(limit)); limit > 0 && x >= 0 && x < w {
-		cells[x] = '▲'
+		copy(cells[x:], text)
+		free = x + len(text) + 1
 	}
 	return string(cells)
 }

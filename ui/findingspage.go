@@ -110,18 +110,18 @@ func (p *findingsPage) fromLengths() []Finding {
 	var list []Finding
 	if empty.Count > 0 {
 		empty.ID, empty.Severity = "answers-cut", recipes.SeverityError
-		empty.Message = a.tf("%s rows (%s) have no trained token: nothing in them is learned.", count(empty.Count), percent(int64(empty.Count), of))
+		empty.Message = a.tf("Rows without a trained token: %s (%s). Nothing in them is learned; the cut at max_length often takes the whole answer.", count(empty.Count), percent(int64(empty.Count), of))
 		list = append(list, empty)
 	}
 	if dropped.Count > 0 {
 		dropped.ID, dropped.Severity = "dropped", recipes.SeverityWarning
-		dropped.Message = a.tf("%s rows (%s) are dropped by the preparation.", count(dropped.Count), percent(int64(dropped.Count), of))
+		dropped.Message = a.tf("Rows that the preparation drops: %s (%s), because nothing in them would carry loss.", count(dropped.Count), percent(int64(dropped.Count), of))
 		list = append(list, dropped)
 	}
 	if cut.Count > 0 {
 		cut.ID, cut.Severity = "truncated", recipes.SeverityWarning
 		up := (l.quantile(.99) + 63) / 64 * 64
-		cut.Message = a.tf("%s rows (%s) are longer than max_length %s: %s tokens are cut, with the end token of each.",
+		cut.Message = a.tf("Rows longer than max_length: %s (%s). At max_length %s, %s of their tokens are cut, with the end token of each.",
 			count(cut.Count), percent(int64(cut.Count), of), count(set.maxLength), count(cutTokens))
 		if up > set.maxLength {
 			cut.FixKey, cut.FixValue = "max_length", trimNumber(float64(up))
@@ -206,7 +206,7 @@ func (p *findingsPage) rowsOf() tea.Cmd {
 func (p *findingsPage) view(w, h int) []string {
 	a, th := p.a, p.a.th
 	all := p.all()
-	title := a.tf("%d findings in data × template × recipe", len(all))
+	title := a.plural(len(all), "%s finding in data × template × recipe", "%s findings in data × template × recipe")
 	switch {
 	case p.busy != "":
 		title += " · " + a.t("checking …")

@@ -54,7 +54,7 @@ func dataKeys() []binding {
 		{p, []string{"/"}, "/", "search", "search the rows for a text, or for tokens>2000, trained<50%", nil, do(func(a *app) { a.data.search = newField(a.data.query) })},
 		{p, []string{"s"}, "s", "sort", "sort: file order, longest, shortest, least trained first", nil, func(a *app) tea.Cmd { return a.data.sort() }},
 		{p, []string{"L"}, "L", "max_length", "set max_length in the recipe", nil, do(func(a *app) { a.data.limit = newField("") })},
-		{p, []string{"h"}, "h", "", "show or hide the histogram of lengths", nil, do(func(a *app) { a.data.histogram = !a.data.histogram })},
+		{p, []string{"h"}, "h", "", "show or hide the histogram of lengths", nil, do(func(a *app) { a.data.toggleHistogram() })},
 		{p, []string{"y"}, "y", "", "copy the row as it is shown to the clipboard", nil, func(a *app) tea.Cmd { return a.data.copyRow() }},
 		{p, []string{"esc"}, "esc", "", "show all rows again", nil, func(a *app) tea.Cmd { return a.data.find("") }},
 	}

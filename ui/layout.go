@@ -59,7 +59,7 @@ func layoutData(w, h int, histogram bool) dataLayout {
 		l.list, l.detail = r.rows(max(5, r.h*2/5))
 		return l
 	}
-	if histogram && h >= 20 {
+	if histogram && h >= 14 {
 		strip := 6
 		if h >= 40 {
 			strip = 9

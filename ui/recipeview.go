@@ -41,7 +41,7 @@ func (p *recipePage) view(w, h int) []string {
 func (p *recipePage) heading() string {
 	text := visible(p.title)
 	if n := p.edits(); n > 0 {
-		text += " · " + p.a.tf("%d edits", n)
+		text += " · " + p.a.plural(n, "%s edit", "%s edits")
 	}
 	if p.changed {
 		text += " · " + p.a.t("only what is set")
@@ -302,8 +302,8 @@ func (p *recipePage) here(key string) string {
 
 // effectText joins an effect's sign and text.
 func effectText(e recipes.Effect) string {
-	if e.Text == "" && (e.Sign == "" || e.Sign == "0") {
-		return ""
+	if e.Sign == "" || e.Sign == "0" {
+		return e.Text
 	}
 	return strings.TrimSpace(e.Sign + " " + e.Text)
 }
@@ -352,7 +352,7 @@ func (p *recipePage) conflictPane(w, h int) []string {
 			lines = append(lines, "   "+th.paint(inkKey, key)+th.paint(inkDim, " "+a.tf("set %s to %s", c.Fix.Key, c.Fix.Value)))
 		}
 	}
-	title := a.tf("%d conflicts", len(p.conflicts))
+	title := a.plural(len(p.conflicts), "%s conflict", "%s conflicts")
 	if nErr > 0 {
 		title += " · " + th.paint(inkError, "✗ "+a.tf("%d would end the run", nErr))
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"sftui/dataset"
 )
 
@@ -80,14 +82,15 @@ type flow struct {
 	ink    ink
 	run    strings.Builder // text of one ink that is not painted yet
 	some   bool            // the line has a trained token
-	role   string
 	atCut  bool
 	atKeep bool
+	// announced is the first token whose role has not been named yet.
+	announced int
 }
 
 // newFlow starts at the first token.
 func newFlow(v *rowView, th *theme, tr func(string) string, stage, w int) *flow {
-	return &flow{v: v, th: th, tr: tr, stage: stage, width: max(w, 12), role: "\x00"}
+	return &flow{v: v, th: th, tr: tr, stage: stage, width: max(w, 12)}
 }
 
 // window returns lines [from, from+h), building them when needed; done reports
@@ -116,11 +119,7 @@ func (f *flow) step() {
 	if f.stage == stageTruncated && !kept {
 		return
 	}
-	if t.role != f.role {
-		f.breakLine()
-		f.role = t.role
-		f.roleLine(i)
-	}
+	f.announce(i)
 	f.put(f.inkOf(t, kept), f.spelling(t))
 	if strings.HasSuffix(t.text, "\n") {
 		f.breakLine()
@@ -182,11 +181,40 @@ func (f *flow) rule(i ink, text string) {
 	}
 }
 
-// roleLine names whose words follow and whether they are trained.
+// templateWords is how many tokens a template writes before a message ("start,
+// role, line break"); more than that is text of its own, such as a system prompt
+// that nobody wrote.
+const templateWords = 8
+
+// announce writes a line that names whose words follow. It stands before the
+// tokens with which the template opens a message.
+func (f *flow) announce(i int) {
+	t := f.v.tokens[i]
+	switch {
+	case i < f.announced:
+	case t.role != "":
+		if i == 0 || f.v.tokens[i-1].role != t.role {
+			f.roleLine(i)
+		}
+	case i == 0 || t.special && f.used == 0:
+		next := i
+		for next < len(f.v.tokens) && f.v.tokens[next].role == "" {
+			next++
+		}
+		if next-i <= templateWords && next < len(f.v.tokens) {
+			f.roleLine(next)
+		} else if i == 0 {
+			f.roleLine(i)
+		}
+	}
+}
+
+// roleLine names the role of the tokens from i on and whether they are trained.
 func (f *flow) roleLine(i int) {
+	role := f.v.tokens[i].role
 	trained, n := 0, 0
 	for _, t := range f.v.tokens[i:] {
-		if t.role != f.role {
+		if t.role != role {
 			break
 		}
 		n++
@@ -194,18 +222,20 @@ func (f *flow) roleLine(i int) {
 			trained++
 		}
 	}
-	name := f.role
+	f.announced = i + 1
+	name := role
 	if name == "" {
 		name = f.tr("template")
 	}
 	color, text := inkDim, fmt.Sprintf(f.tr("%s · %s tokens, not trained"), name, count(n))
-	if trained > 0 {
+	switch {
+	case trained == n:
+		color, text = inkGood, fmt.Sprintf(f.tr("%s · %s tokens, all trained"), name, count(n))
+	case trained > 0:
 		color, text = inkGood, fmt.Sprintf(f.tr("%s · %s tokens, %s trained"), name, count(n), count(trained))
 	}
-	if n < 4 && f.role == "" { // the template's few tokens between messages
-		return
-	}
-	f.lines = append(f.lines, f.th.paint(color, fit("── "+visible(text), f.width)))
+	f.breakLine()
+	f.lines = append(f.lines, f.th.paint(color, ansi.Truncate("── "+visible(text)+" "+strings.Repeat("─", f.width), f.width, "")))
 }
 
 // put adds text in an ink, breaking the line where it is full.

@@ -218,7 +218,7 @@ func (p *runsPage) view(w, h int) []string {
 	listH := min(len(p.all)+3, max(6, h*2/5))
 	lines := []string{th.paint(inkDim, runHeader(a, w-2))}
 	lines = append(lines, p.list.View(runLines{p}, w-2, listH-3)...)
-	list := th.pane(a.tf("%d runs in %s", len(p.all), p.a.opt.RunsRoot), lines, w, listH, true)
+	list := th.pane(a.plural(len(p.all), "%s run", "%s runs")+" · "+visible(p.a.opt.RunsRoot), lines, w, listH, true)
 	rest := h - listH
 	if w < compactBelow || rest < 8 {
 		return stack(list, th.pane(a.t("loss, smoothed"), p.overlayLines(w-2, rest-2), w, rest, false))

@@ -39,3 +39,11 @@ func (a *app) t(text string) string {
 func (a *app) tf(format string, args ...any) string {
 	return fmt.Sprintf(a.t(format), args...)
 }
+
+// plural picks the form for a number and fills it in with thousands separated.
+func (a *app) plural(n int, one, many string) string {
+	if n == 1 {
+		return a.tf(one, count(n))
+	}
+	return a.tf(many, count(n))
+}

@@ -115,10 +115,7 @@ func (p *trainPage) title(m metric, room int) string {
 			text += " " + size(uint64(max(v, 0)))
 		}
 		if st.MemoryForecast > 0 {
-			text += "  " + a.t("forecast") + " " + size(st.MemoryForecast)
-		}
-		if st.MemoryLimit > 0 {
-			text += "  " + a.t("limit") + " " + size(st.MemoryLimit)
+			text += " · " + a.tf("forecast %s", size(st.MemoryForecast))
 		}
 		return text + at
 	case metricNorm:
@@ -229,7 +226,8 @@ func (p *trainPage) stripLines(m metric, w, h int, axes bool) []string {
 		} else if share > 0.75 {
 			i = inkWarn
 		}
-		head = append(head, " "+th.paint(i, chart.Gauge(share, w-8))+fmt.Sprintf(" %3.0f%%", share*100))
+		text := p.a.tf("%.0f%% of %s", share*100, size(st.MemoryLimit))
+		head = append(head, " "+th.paint(i, chart.Gauge(share, w-3-width(text)))+" "+text)
 		h--
 	}
 	if s.Len() == 0 {

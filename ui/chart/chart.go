@@ -2,7 +2,9 @@ package chart
 
 import (
 	"math"
+	"sort"
 	"strings"
+	"unicode/utf8"
 )
 
 // Line is one series of a chart.
@@ -12,11 +14,12 @@ type Line struct {
 	Mark rune
 }
 
-// Event is something that happened at an X: a thin vertical rule with a label.
+// Event is something that happened at an X: a thin vertical rule with a label,
+// or only a mark at the foot of the plot when the label is empty.
 type Event struct {
 	X     float64
 	Label string
-	Mark  rune // drawn at the foot of the rule; '┊' when 0
+	Mark  rune // drawn at the foot; 0 for none
 }
 
 // Part says what a piece of the picture is, so that the caller can colour it.
@@ -287,36 +290,42 @@ func (p *picture) drawMarks(owner int16, l Line, from, to int) {
 	}
 }
 
-// events draws a rule through the empty cells of a column and its label on top.
+// events draws a rule with its label for each event that has one, and only a
+// mark at the foot for one without.
 func (p *picture) events() {
+	list := append([]Event(nil), p.o.Events...)
+	sort.SliceStable(list, func(i, j int) bool { return list[i].X < list[j].X })
 	labelEnd := -1
-	for _, e := range p.o.Events {
+	for _, e := range list {
 		if e.X < p.xmin || e.X > p.xmax {
 			continue
 		}
 		x := p.dotX(e.X) / 2
-		r := e.Mark
-		if r == 0 {
-			r = '┊'
-		}
-		for y := range p.grid.h {
-			i := y*p.grid.w + x
-			if _, taken := p.marks[i]; taken || p.grid.bits[i] != 0 {
-				continue
+		foot := (p.grid.h-1)*p.grid.w + x
+		if e.Label != "" {
+			p.rule(x)
+			if end := x + 1 + utf8.RuneCountInString(e.Label); x > labelEnd && end <= p.grid.w {
+				for k, c := range []rune(e.Label) {
+					p.marks[x+1+k] = mark{c, PartEvent}
+				}
+				labelEnd = end
 			}
+		}
+		if e.Mark != 0 {
+			p.marks[foot] = mark{e.Mark, PartEvent}
+		} else if e.Label == "" {
+			p.marks[foot] = mark{'┊', PartEvent}
+		}
+	}
+}
+
+// rule draws a thin line through the empty cells of a column.
+func (p *picture) rule(x int) {
+	for y := range p.grid.h {
+		i := y*p.grid.w + x
+		if _, taken := p.marks[i]; !taken && p.grid.bits[i] == 0 {
 			p.marks[i] = mark{'┊', PartEvent}
 		}
-		if i := (p.grid.h-1)*p.grid.w + x; p.marks[i].r == '┊' {
-			p.marks[i] = mark{r, PartEvent}
-		}
-		label := []rune(e.Label)
-		if x <= labelEnd || x+1+len(label) > p.grid.w {
-			continue
-		}
-		for k, c := range label {
-			p.marks[x+1+k] = mark{c, PartEvent}
-		}
-		labelEnd = x + 1 + len(label)
 	}
 }
 

@@ -1,0 +1,148 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sftui/engine/run"
+)
+
+func TestStartPage(t *testing.T) {
+	for _, size := range sizes {
+		d := newDriver(t, size[0], size[1], func(o *Options) { o.Plain = false })
+		d.want("Fine-tune a language model", "40 rows").golden("start")
+		d.press("enter")
+		if d.a.page != pageData {
+			t.Fatalf("enter opened page %d", d.a.page)
+		}
+	}
+}
+
+// Every page fills every terminal exactly, also while it is being resized.
+func TestEveryPageFitsEverySize(t *testing.T) {
+	d, _ := liveRun(t, 120, 40, steps(200))
+	for _, size := range [][2]int{{60, 16}, {80, 24}, {99, 30}, {100, 30}, {133, 17}, {200, 60}, {300, 80}, {61, 80}, {300, 16}} {
+		d.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		for _, key := range []string{"1", "2", "3", "4", "5", "6"} {
+			d.press(key).wantSize()
+			d.press("?").wantSize()
+			d.press("esc", ":").wantSize()
+			d.press("esc")
+		}
+		d.press("4", "t").wantSize()
+		d.press("esc", "z").wantSize()
+		d.press("z")
+	}
+	for _, size := range [][2]int{{10, 3}, {1, 1}, {59, 40}, {200, 15}} {
+		d.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+		d.wantSize()
+	}
+}
+
+// The help names every key, and every key in it does something.
+func TestHelpHasEveryKey(t *testing.T) {
+	d := newDriver(t, 200, 60, nil)
+	text := strings.Join(d.a.helpLines(pageStart, 150), "\n")
+	seen := map[string]bool{}
+	for _, b := range bindings() {
+		if b.do == nil || b.help == "" || len(b.keys) == 0 {
+			t.Errorf("binding %v is not complete", b.keys)
+		}
+		if !strings.Contains(text, b.help) {
+			t.Errorf("the help lacks %q", b.help)
+		}
+		for _, k := range b.keys {
+			id := fmt.Sprintf("%d %s %v", b.page, k, b.when != nil)
+			if seen[id] {
+				t.Errorf("key %q is bound twice on page %d", k, b.page)
+			}
+			seen[id] = true
+		}
+	}
+	d.press("?").want("all keys", "next row").golden("help")
+}
+
+func TestPaletteRunsACommandOfAnotherPage(t *testing.T) {
+	d := newDriver(t, 120, 40, nil)
+	d.press("3", ":").typeText("histogram").want("show or hide the histogram").press("enter")
+	if d.a.page != pageData || d.a.data.strip != stripOff {
+		t.Fatalf("page %d, strip %v", d.a.page, d.a.data.strip)
+	}
+}
+
+func TestMouseOpensPagesAndRows(t *testing.T) {
+	d := newDriver(t, 120, 40, nil)
+	for _, tab := range d.a.tabs() {
+		d.send(tea.MouseClickMsg{X: tab.from + 1, Y: 1, Button: tea.MouseLeft})
+		if d.a.page != tab.page {
+			t.Errorf("a click on %q opened page %d", tab.text, d.a.page)
+		}
+	}
+	d.press("1")
+	d.send(tea.MouseClickMsg{X: 5, Y: 2 + 2 + 4, Button: tea.MouseLeft})
+	if row := d.a.data.list.Cursor(); row != 4 {
+		t.Errorf("a click on the fifth row chose %d", row)
+	}
+	d.send(tea.MouseWheelMsg{X: 5, Y: 10, Button: tea.MouseWheelDown})
+	d.wantSize()
+}
+
+func TestRunsPage(t *testing.T) {
+	for _, size := range sizes {
+		d := newDriver(t, size[0], size[1], nil)
+		d.press("5").want("No runs in").golden("runs_empty")
+		d, _ = liveRun(t, size[0], size[1], steps(200))
+		d.press("5").want("20261123-175500-demo", "training").golden("runs")
+		d.press("D").want("live")
+	}
+}
+
+func TestSamplesPage(t *testing.T) {
+	events := append(steps(20),
+		run.Event{Kind: run.KindSample, Step: 0, Prompt: "How do I list files?", Text: "I am not sure.", Reference: "$ ls"},
+		run.Event{Kind: run.KindSample, Step: 20, Prompt: "How do I list files?", Text: "$ ls\nWhat it does: lists files.", Reference: "$ ls"})
+	for _, size := range sizes {
+		d := newDriver(t, size[0], size[1], nil)
+		d.press("6").want("No samples yet.").golden("samples_empty")
+		d, _ = liveRun(t, size[0], size[1], events)
+		d.press("6").want("before training", "after step 20", "reference", "$ ls").golden("samples")
+	}
+}
+
+func TestFindingsPage(t *testing.T) {
+	for _, size := range sizes {
+		d := newDriver(t, size[0], size[1], nil)
+		d.press("2").want("truncated", "Rows longer than", "dropped", "use_cache").golden("findings")
+		d.press("down", "down", "down", "enter")
+	}
+}
+
+func TestFieldEdits(t *testing.T) {
+	f := newField("wörld 世界")
+	for _, k := range []string{"home", "X", "end", "backspace", "ctrl+w", "ctrl+a", "delete", "right", "é"} {
+		f.press(keyMsg(k))
+	}
+	if f.String() != "wéörld " {
+		t.Errorf("typed %q", f.String())
+	}
+	th := newTheme(true)
+	for w := 2; w < 30; w++ {
+		if n := width(newField(strings.Repeat("世", 40)).view(th, w)); n != w {
+			t.Errorf("a field of %d cells is %d wide", w, n)
+		}
+	}
+}
+
+func TestFormats(t *testing.T) {
+	for got, want := range map[string]string{
+		count(-1234567): "-1,234,567", count(999): "999", size(5 << 30): "5.0 GB", size(1500): "1 kB", percent(1, 1000): "<1%",
+		percent(999, 1000): ">99%", percent(0, 0): "–", value(1e-5): "1.00e-5", value(2.5): "2.500", seconds(75): "75 s", seconds(7500): "2 h 05 min", seconds(-1): "–",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
