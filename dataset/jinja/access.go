@@ -1,10 +1,16 @@
 package jinja
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // getAttr is obj.name in a template: the attribute first, then the item.
 func getAttr(e *env, obj any, name string) (any, error) {
 	if u, ok := obj.(*undefined); ok {
+		if strings.HasPrefix(name, "__") && hiddenAttribute(obj, name) {
+			return undefinedUnsafe(obj, name), nil
+		}
 		return nil, u.err()
 	}
 	v, ok, err := attribute(e, obj, name)

@@ -82,7 +82,7 @@ func checkMappings(v any, kind, message string) error {
 	}
 	items, ok := v.([]any)
 	if !ok {
-		return fail(kind, "%s (found %s)", message, typeName(v))
+		return fail(kind, "%s", message)
 	}
 	for _, item := range items {
 		if _, ok := item.(*Dict); !ok {

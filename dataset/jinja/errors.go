@@ -46,6 +46,7 @@ func shorten(line string) string {
 // The kinds of Error that the interpreter raises, by Python's names.
 const (
 	kindSyntax    = "TemplateSyntaxError"
+	kindUnknown   = "TemplateAssertionError"
 	kindRuntime   = "TemplateRuntimeError"
 	kindTemplate  = "TemplateError"
 	kindUndefined = "UndefinedError"

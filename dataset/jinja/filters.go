@@ -8,9 +8,9 @@ func filterNamed(name string) filterFunc {
 	switch name {
 	// text
 	case "upper", "lower", "capitalize":
-		return textFilter(func(s string) string { return caseMethod(name, s) })
+		return textFilter(name, func(s string) string { return caseMethod(name, s) })
 	case "title":
-		return textFilter(titleWords)
+		return textFilter(name, titleWords)
 	case "trim":
 		return trimFilter
 	case "string":

@@ -6,9 +6,9 @@ import (
 )
 
 // textFilter makes a filter of a function from text to text.
-func textFilter(f func(string) string) filterFunc {
+func textFilter(name string, f func(string) string) filterFunc {
 	return func(e *env, v any, a arguments) (any, error) {
-		if _, _, err := a.bind("filter", 0); err != nil {
+		if _, _, err := a.bind("do_"+name, 0); err != nil {
 			return nil, err
 		}
 		s, err := str(v)

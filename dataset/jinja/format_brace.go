@@ -205,7 +205,7 @@ func (f *braceFormatter) argument(name string) (any, error) {
 
 func (f *braceFormatter) position(n int) (any, error) {
 	if n >= len(f.args.pos) {
-		return nil, fail(kindIndex, "Replacement index %d out of range for positional args tuple", n)
+		return nil, fail(kindIndex, "tuple index out of range")
 	}
 	return f.args.pos[n], nil
 }
@@ -302,10 +302,6 @@ func formatSpec(v any, s string) (string, error) {
 	case p.verb == 0 && !isFloat && p.prec < 0, strings.IndexByte("bcdoxXn", p.verb) >= 0 && p.verb != 0:
 		if isFloat && p.verb != 'n' {
 			return "", fail(kindValue, "Unknown format code '%c' for object of type 'float'", p.verb)
-		}
-		if b, isBool := v.(bool); isBool && p.verb == 0 && !p.zero {
-			t, _ := str(b)
-			return formatText(t, s)
 		}
 		if !isFloat {
 			return p.integer(v)

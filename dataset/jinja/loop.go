@@ -219,14 +219,11 @@ func (s *forStmt) run(e *env, r, outer *record, items any, depth int64) error {
 		if err != nil {
 			return err
 		}
+		// A turn that ends with break or continue does not count for the else
+		// branch: Jinja notes a turn at the end of its body.
+		empty = empty && c != goOn
 		if c == breakLoop {
-			empty = false
 			break
-		}
-		// A turn that ends with continue does not count for the else branch:
-		// Jinja notes a turn at the end of its body.
-		if c != continueLoop {
-			empty = false
 		}
 	}
 	return s.otherwise(e, r, empty)

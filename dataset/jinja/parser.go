@@ -10,16 +10,17 @@ const maxNesting = 400
 
 // parser turns tokens into the tree.
 type parser struct {
-	src   string
-	toks  []token
-	i     int
-	depth int
-	loops int  // loops around the current place inside its function
-	soft  bool // inside an if: unknown filters and tests fail only when reached
-	tags  []string
-	ends  [][]string // tags that the open blocks wait for
-	block bool       // the template has a block
-	gen   bool       // the template has a generation tag
+	src      string
+	toks     []token
+	i        int
+	depth    int
+	loops    int  // loops around the current place inside its function
+	soft     bool // inside an if: unknown filters and tests fail only when reached
+	tags     []string
+	ends     [][]string // tags that the open blocks wait for
+	block    bool       // the template has a block
+	gen      bool       // the template has a generation tag
+	unknowns []error
 }
 
 // bail carries a syntax error out of the recursive descent; parse recovers it.
@@ -37,6 +38,9 @@ func (p *parser) parse() (body []stmt, err error) {
 		}
 	}()
 	body = p.statements(nil)
+	if len(p.unknowns) > 0 {
+		return nil, p.unknowns[0]
+	}
 	return body, nil
 }
 
@@ -64,6 +68,17 @@ func (p *parser) fail(pos int, format string, args ...any) {
 	e := fail(kindSyntax, format, args...)
 	e.place("", p.src, pos)
 	panic(bail{e})
+}
+
+// unknown notes a filter or test that does not exist: an error, unless it turns
+// out to be part of an inline if, where it fails only when it is reached.
+func (p *parser) unknown(pos int, format, name string) {
+	if p.soft {
+		return
+	}
+	e := fail(kindUnknown, format, repr(name))
+	e.place("", p.src, pos)
+	p.unknowns = append(p.unknowns, e)
 }
 
 // is tells whether the current token is an operator or of the given kind.
@@ -241,7 +256,9 @@ func (p *parser) forTag(t token) []stmt {
 	s := &forStmt{pos: t.pos}
 	s.target = p.target(false, []string{"in"})
 	if assigns(s.target, "loop") {
-		p.fail(t.pos, "Can't assign to special loop variable in for-loop target")
+		e := fail(kindUnknown, "Can't assign to special loop variable in for-loop target")
+		e.place("", p.src, t.pos)
+		panic(bail{e})
 	}
 	p.expectName("in")
 	s.iter = p.tuple(false, []string{"recursive"}, false)

@@ -149,9 +149,10 @@ func (p *parser) expression(cond bool) expr {
 	if !cond {
 		return p.or()
 	}
-	pos := p.cur().pos
+	pos, known := p.cur().pos, len(p.unknowns)
 	x := p.or()
 	for p.skipName("if") {
+		p.unknowns = p.unknowns[:known]
 		soft := p.soft
 		p.soft = true
 		c := &condExpr{pos: pos, then: x, test: p.or()}
@@ -517,8 +518,8 @@ func (p *parser) filterChain(x expr, inline bool) *filterExpr {
 		inline = false
 		pos, name := p.dotted()
 		f := &filterExpr{pos: pos, name: name, filter: filterNamed(name), target: x}
-		if f.filter == nil && !p.soft {
-			p.fail(pos, "No filter named %s.", repr(name))
+		if f.filter == nil {
+			p.unknown(pos, "No filter named %s.", name)
 		}
 		if p.is("(") {
 			f.args = p.arguments()
@@ -544,8 +545,8 @@ func (p *parser) test(x expr) expr {
 	negated := p.skipName("not")
 	pos, name := p.dotted()
 	t := &testExpr{pos: pos, name: name, test: testNamed(name), target: x}
-	if t.test == nil && !p.soft {
-		p.fail(pos, "No test named %s.", repr(name))
+	if t.test == nil {
+		p.unknown(pos, "No test named %s.", name)
 	}
 	next := p.cur()
 	switch next.kind {

@@ -103,7 +103,7 @@ func (p *printer) value(v any, depth int) {
 	case *undefined:
 		p.add("Undefined")
 	case *namespace:
-		p.add("<TemplateNamespace ")
+		p.add("<Namespace ")
 		p.dict(v.attrs, depth)
 		p.add(">")
 	case rangeValue:

@@ -171,7 +171,7 @@ func same(a, b any) bool {
 		return a == b
 	case []any:
 		y, ok := b.([]any)
-		return ok && len(x) == len(y) && (len(x) == 0 || &x[0] == &y[0])
+		return ok && len(x) == len(y) && len(x) > 0 && &x[0] == &y[0]
 	case *Dict, *namespace, *macro, *iterator, *loopContext:
 		return a == b
 	}

@@ -126,8 +126,7 @@ func (a *arguments) take(name string) (any, bool) {
 // nil with false in given. The first required ones must have a value.
 func (a arguments) bind(fn string, required int, params ...string) (vals []any, given []bool, err error) {
 	if len(a.pos) > len(params) {
-		return nil, nil, fail(kindType, "%s() takes %s %d positional argument%s but %d %s given", fn, atMost(required, len(params)),
-			len(params), plural(len(params)), len(a.pos), wasWere(len(a.pos)))
+		return nil, nil, tooMany(fn, required, len(params), len(a.pos))
 	}
 	vals, given = make([]any, len(params)), make([]bool, len(params))
 	for i, v := range a.pos {
@@ -155,11 +154,17 @@ func (a arguments) bind(fn string, required int, params ...string) (vals []any, 
 	return vals, given, nil
 }
 
-func atMost(required, all int) string {
-	if required == all {
-		return "exactly"
+// tooMany is the error of too many positional arguments; the value that a
+// filter or test works on counts as one.
+func tooMany(fn string, least, most, given int) error {
+	if strings.HasPrefix(fn, "do_") || strings.HasPrefix(fn, "test_") {
+		least, most, given = least+1, most+1, given+1
 	}
-	return "at most"
+	takes := fmt.Sprint(most)
+	if least != most {
+		takes = fmt.Sprintf("from %d to %d", least, most)
+	}
+	return fail(kindType, "%s() takes %s positional argument%s but %d %s given", fn, takes, plural(most), given, wasWere(given))
 }
 
 func plural(n int) string {
