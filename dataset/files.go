@@ -69,7 +69,8 @@ func openGlob(ctx context.Context, pattern string, o OpenOptions) (Source, error
 		if err != nil || d.IsDir() {
 			return err
 		}
-		if re.MatchString(filepath.ToSlash(p)) && opener(p) != nil {
+		rest := strings.TrimPrefix(filepath.ToSlash(p), root)
+		if re.MatchString(filepath.ToSlash(p)) && opener(p) != nil && !hidden(rest) {
 			files = append(files, p)
 		}
 		return ctx.Err()
