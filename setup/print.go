@@ -44,10 +44,10 @@ func (p *printer) report(r Progress) {
 	defer p.mu.Unlock()
 	switch {
 	case r.Note != "" && p.terminal:
-		fmt.Fprintf(p.w, "%s%s: %s\n", clearLine, r.Step, r.Note) //nolint:errcheck // progress is a courtesy
+		fmt.Fprintf(p.w, "%s%s: %s\n", clearLine, r.Step, r.Note)
 	case r.Note != "":
 		delete(p.tenth, r.Step)
-		fmt.Fprintf(p.w, "%s: %s\n", r.Step, r.Note) //nolint:errcheck // progress is a courtesy
+		fmt.Fprintf(p.w, "%s: %s\n", r.Step, r.Note)
 	case p.terminal:
 		p.bar(r)
 	default:
@@ -58,9 +58,9 @@ func (p *printer) report(r Progress) {
 func (p *printer) bar(r Progress) {
 	if now := time.Now(); now.Sub(p.drawn) >= 100*time.Millisecond || r.Done == r.Total {
 		p.drawn = now
-		fmt.Fprint(p.w, clearLine, r.Step, " ", position(r)) //nolint:errcheck // progress is a courtesy
+		fmt.Fprint(p.w, clearLine, r.Step, " ", position(r))
 		if r.Done == r.Total {
-			fmt.Fprint(p.w, clearLine) //nolint:errcheck // progress is a courtesy
+			fmt.Fprint(p.w, clearLine)
 		}
 	}
 }
@@ -71,7 +71,7 @@ func (p *printer) tenths(r Progress) {
 	}
 	if tenth := 10 * r.Done / r.Total; tenth > p.tenth[r.Step] {
 		p.tenth[r.Step] = tenth
-		fmt.Fprintf(p.w, "%s: %s\n", r.Step, position(r)) //nolint:errcheck // progress is a courtesy
+		fmt.Fprintf(p.w, "%s: %s\n", r.Step, position(r))
 	}
 }
 

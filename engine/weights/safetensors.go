@@ -73,14 +73,12 @@ func OpenSafetensors(path string) (*Checkpoint, error) {
 	c := &Checkpoint{entries: map[string]entry{}, meta: map[string]string{}}
 	for _, file := range files.paths {
 		if err := c.add(file); err != nil {
-			c.Close()
-			return nil, err
+			return nil, errors.Join(err, c.Close())
 		}
 	}
 	for _, name := range files.expected {
 		if _, ok := c.entries[name]; !ok {
-			c.Close()
-			return nil, fmt.Errorf("%s: the index lists tensor %q but no shard has it", path, name)
+			return nil, errors.Join(fmt.Errorf("%s: the index lists tensor %q but no shard has it", path, name), c.Close())
 		}
 	}
 	sort.Strings(c.names)
