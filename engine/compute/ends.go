@@ -192,12 +192,14 @@ func toDType(x *graph.Node, dtype dtypes.DType) *graph.Node {
 	return graph.ConvertDType(x, dtype)
 }
 
-// zeros makes a buffer of zeros on the device.
-func (s *Session) zeros(shape []int) (compute.Buffer, error) {
-	key := fmt.Sprint("zeros ", shape)
+// zeros makes a float32 buffer of zeros on the device.
+func (s *Session) zeros(shape []int) (compute.Buffer, error) { return s.zerosOf(dtypes.Float32, shape) }
+
+func (s *Session) zerosOf(dtype dtypes.DType, shape []int) (compute.Buffer, error) {
+	key := fmt.Sprint("zeros ", dtype, shape)
 	program, err := s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
-			return []*graph.Node{graph.Zeros(b.g, shapes.Make(dtypes.Float32, shape...))}
+			return []*graph.Node{graph.Zeros(b.g, shapes.Make(dtype, shape...))}
 		})
 	})
 	if err != nil {

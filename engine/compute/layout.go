@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+
+	"sftui/engine/model"
 )
 
 // ignored is the label of a position that carries no loss.
@@ -160,60 +162,71 @@ func place(lengths []int, rowLength int) []placement {
 	return out
 }
 
-// attentionShare is how many positions of a row cost as much as one position's matrix products; it weighs rows
+// attentionShare is how many visible positions cost one position as much as its matrix products do; it weighs rows
 // that are long against rows that are full. Measured on SmolLM2-135M on two CPU cores.
-const attentionShare = 2048
+const attentionShare = 1024
 
-// shapeSlack is how much dearer a shape of the coarse grid may be than the best of the fine one. Fewer distinct
-// shapes are fewer compilations.
-const shapeSlack = 1.12
-
-// chooseShape picks rows and length for sequences of these lengths: the cheapest shape, preferring powers of two
-// for the length.
+// chooseShape picks rows and length for sequences of these lengths: the cheapest of a few shapes, so that few are
+// compiled. Either several rows of a bucket length, or everything in one row, whose length can follow the number of
+// tokens closely.
 func chooseShape(lengths []int, maxLength int) Shape {
-	longest := slices.Max(lengths)
-	coarse, coarseCost := Shape{}, 0.0
-	fine, fineCost := Shape{}, 0.0
-	for length, power := range bucketLengths(longest, maxLength) {
+	longest, total := 0, 0
+	for _, n := range lengths {
+		longest = max(longest, n)
+		total += n
+	}
+	best := Shape{1, bucketTotal(total)}
+	bestCost := best.cost()
+	for _, length := range bucketLengths(longest, maxLength) {
 		rows := 0
 		for _, p := range place(lengths, length) {
 			rows = max(rows, p.row+1)
 		}
-		rows = bucketRows(rows)
-		cost := float64(rows*length) * (1 + float64(length)/attentionShare)
-		s := Shape{rows, length}
-		if fineCost == 0 || cost < fineCost {
-			fine, fineCost = s, cost
-		}
-		if power && (coarseCost == 0 || cost < coarseCost) {
-			coarse, coarseCost = s, cost
+		s := Shape{bucketRows(rows), length}
+		if cost := s.cost(); cost < bestCost {
+			best, bestCost = s, cost
 		}
 	}
-	if coarseCost > 0 && coarseCost <= fineCost*shapeSlack {
-		return coarse
-	}
-	return fine
+	return best
 }
 
-// bucketLengths yields the lengths that rows may have, with whether each is a power of two: 64, 96, 128, 192 …,
-// from the first that holds the longest sequence to four times it.
-func bucketLengths(longest, maxLength int) func(yield func(length int, power bool) bool) {
+// cost is proportional to the time of a pass.
+func (s Shape) cost() float64 {
+	seen := 0.0
+	for start := 0; start < s.Length; start += model.QueryBlock {
+		end := min(start+model.QueryBlock, s.Length)
+		seen += float64((end - start) * end)
+	}
+	return float64(s.Rows) * (float64(s.Length) + seen/attentionShare)
+}
+
+// bucketTotal rounds a number of tokens up by at most an eighth.
+func bucketTotal(n int) int {
+	step := 64
+	for step*16 <= n {
+		step *= 2
+	}
+	return roundUp(n, step)
+}
+
+// bucketLengths lists the lengths that rows may have: 64, 96, 128, 192, 256 …, from the first that holds the longest
+// sequence to twice it. A length beyond maxLength is that, rounded up.
+func bucketLengths(longest, maxLength int) []int {
+	var out []int
 	top := roundUp(max(longest, maxLength), 64)
-	return func(yield func(int, bool) bool) {
-		any := false
-		for power := 64; ; power *= 2 {
-			for _, length := range []int{power, power + power/2} {
-				if length < longest {
-					continue
-				}
-				if any && (length > top || length > 4*longest) {
-					return
-				}
-				any = true
-				if !yield(min(length, max(top, longest)), length == power || length > top) {
-					return
-				}
+	for power := 64; ; power *= 2 {
+		for _, length := range []int{power, power + power/2} {
+			length = min(length, top)
+			if length < longest || len(out) > 0 && length == out[len(out)-1] {
+				continue
 			}
+			if len(out) > 0 && length > 2*longest {
+				return out
+			}
+			out = append(out, length)
+		}
+		if power >= top {
+			return out
 		}
 	}
 }

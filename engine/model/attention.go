@@ -6,9 +6,9 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-// queryBlock is the number of query positions whose scores exist at once in long rows: causal rows then compute
+// QueryBlock is the number of query positions whose scores exist at once in long rows: causal rows then compute
 // about half of the scores, and in pieces that stay near the processor.
-const queryBlock = 256
+const QueryBlock = 256
 
 // hidden is the score of a position that must not be seen: exp of it is 0, but unlike -Inf it makes no NaN.
 const hidden = -1e30
@@ -29,13 +29,9 @@ func packedAttention(l *Layer, segments, q, k, v *graph.Node) *graph.Node {
 	q = graph.TransposeAllAxes(graph.Reshape(q, l.Rows, l.Length, kv, group, dim), 0, 2, 3, 1, 4)
 	k = graph.TransposeAllAxes(graph.Reshape(k, l.Rows, l.Length, kv, dim), 0, 2, 1, 3)
 	v = graph.TransposeAllAxes(graph.Reshape(v, l.Rows, l.Length, kv, dim), 0, 2, 1, 3)
-	block := l.Length
-	if l.Length >= 2*queryBlock && l.Length%queryBlock == 0 {
-		block = queryBlock
-	}
 	var parts []*graph.Node
-	for start := 0; start < l.Length; start += block {
-		end := start + block
+	for start := 0; start < l.Length; start += QueryBlock {
+		end := min(start+QueryBlock, l.Length)
 		first := l.firstKey(start)
 		part := blockAttention(
 			graph.SliceAxis(q, 3, graph.AxisRange(start, end)),
@@ -57,7 +53,7 @@ func (l *Layer) firstKey(start int) int {
 	if l.Kind.Window == 0 || start < l.Kind.Window {
 		return 0
 	}
-	return (start - l.Kind.Window + 1) / queryBlock * queryBlock
+	return (start - l.Kind.Window + 1) / QueryBlock * QueryBlock
 }
 
 // visible is the mask [rows, queries, keys] of queries start..end and keys first..end.
@@ -98,4 +94,33 @@ func blockAttention(q, k, v, mask *graph.Node) *graph.Node {
 	out := graph.Dot(flat, v).WithOutputDType(dtypes.Float32).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1})
 	out = graph.Reshape(out, rows, kv, group, queries, dim)
 	return graph.Mul(out, graph.Reciprocal(total))
+}
+
+// Cache is the keys and values of the positions before, for generating one token after another.
+type Cache struct {
+	K, V  *graph.Node // [capacity, kv_heads, head_dim]; after Attend with the new positions written in
+	Start *graph.Node // int32 scalar: the position of the first new token
+}
+
+// Attend writes the new keys and values into the cache and attends to everything up to each new position.
+func (c *Cache) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
+	heads, kv, dim := l.Model.Config.NumAttentionHeads, l.Model.KVHeads, l.Model.HeadDim
+	group, n := heads/kv, l.Positions()
+	g := q.Graph()
+	zero := graph.ScalarZero(g, dtypes.Int32)
+	at := []*graph.Node{c.Start, zero, zero}
+	c.K, c.V = graph.DynamicUpdateSlice(c.K, k, at), graph.DynamicUpdateSlice(c.V, v, at)
+	capacity := c.K.Shape().Dimensions[0]
+	// One row of n queries and capacity keys.
+	rows := graph.TransposeAllAxes(graph.Reshape(q, 1, n, kv, group, dim), 0, 2, 3, 1, 4)
+	keys := graph.InsertAxes(graph.TransposeAllAxes(c.K, 1, 0, 2), 0)
+	values := graph.InsertAxes(graph.TransposeAllAxes(c.V, 1, 0, 2), 0)
+	plane := shapes.Make(dtypes.Int32, 1, n, capacity)
+	distance := graph.Sub(graph.Add(graph.Iota(g, plane, 1), c.Start), graph.Iota(g, plane, 2))
+	mask := graph.GreaterOrEqual(distance, zero)
+	if l.Kind.Window > 0 {
+		mask = graph.LogicalAnd(mask, graph.LessThan(distance, graph.Scalar(g, dtypes.Int32, l.Kind.Window)))
+	}
+	a := graph.TransposeAllAxes(blockAttention(rows, keys, values, mask), 0, 3, 1, 2, 4)
+	return graph.Reshape(cast(a, l.DType), n, heads, dim)
 }
