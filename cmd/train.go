@@ -49,6 +49,11 @@ func runTrain(ctx context.Context, args []string, s streams) int {
 	stop := stopOnSignals(ctx, o, p, cancel)
 	defer stop()
 	fmt.Fprintf(s.err, "run %s\n", o.RunDir)
+	if root, err := run.DefaultRoot(); err == nil {
+		if err := run.Register(root, o.RunDir); err != nil {
+			fmt.Fprintf(s.err, "the run will not be in the list of runs: %v\n", err)
+		}
+	}
 	result, err := engine.Train(trainCtx, o)
 	p.close()
 	return trainEnd(s, o.RunDir, temporary, result, err)

@@ -28,7 +28,7 @@ func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
 	o.CompletionOnlyLoss, o.AssistantOnlyLoss = r.CompletionOnlyLoss, r.AssistantOnlyLoss
 	o.EOSToken, o.PADToken = r.EosToken, r.PadToken
 	o.TextField, o.Formatting, o.Columns = r.DatasetTextField, r.Formatting, r.Columns
-	o.Shuffle, o.Seed = r.ShuffleDataset, int64(r.Seed)
+	o.Shuffle, o.Seed, o.LongRows = r.ShuffleDataset, int64(r.Seed), r.LongRows
 	if r.DatasetNumProc != nil {
 		o.DatasetNumProc = *r.DatasetNumProc
 	}
@@ -79,47 +79,75 @@ func chatTemplate(r *recipes.Recipe) (string, error) {
 // trainingData is everything read for a run.
 type trainingData struct {
 	train, eval feed // eval may be nil
+	evalPart    *part
 	prepared    dataset.Dataset
 	dropped     []dataset.Example
 	source      string
 	close       func() error
 }
 
+// part is a source with the numbers that its rows have in the data set that
+// they were taken from; nil where they are the same.
+type part struct {
+	dataset.Source
+	rows []int
+}
+
 // openSources opens the recipe's training source and, where evaluation is
 // asked for, the source to evaluate on.
-func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, total int64)) (train, eval dataset.Source, err error) {
+func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, total int64)) (train, eval *part, err error) {
+	if r.DatasetName == "" && r.DatasetMixture != nil {
+		return nil, nil, errors.New("dataset_mixture is not supported: join the files first, or name a folder or a pattern in dataset_name")
+	}
 	if r.DatasetName == "" {
 		return nil, nil, errors.New("dataset_name is not set: give a file, a folder or a hub id")
 	}
 	o := dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit, Progress: progress}
-	train, err = dataset.Open(ctx, r.DatasetName, o)
+	source, err := dataset.Open(ctx, r.DatasetName, o)
 	if err != nil {
 		return nil, nil, err
 	}
-	if train.Len() == 0 {
-		return nil, nil, errors.Join(fmt.Errorf("dataset_name %s has no rows", r.DatasetName), train.Close())
+	if source.Len() == 0 {
+		return nil, nil, errors.Join(fmt.Errorf("dataset_name %s has no rows", r.DatasetName), source.Close())
 	}
+	var test dataset.Source
 	switch {
 	case r.EvalStrategy == "no" && !r.EvalOnStart:
-		return train, nil, nil
+		return &part{Source: source}, nil, nil
 	case r.EvalDatasetName != "":
-		eval, err = dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{Split: r.DatasetTestSplit})
+		test, err = openEvaluation(ctx, r)
 	case r.EvalHoldout > 0:
-		return holdOut(train, r.EvalHoldout, int64(r.Seed))
+		return holdOut(source, r.EvalHoldout, int64(r.Seed))
 	default:
 		o.Split = r.DatasetTestSplit
-		if eval, err = dataset.Open(ctx, r.DatasetName, o); err != nil {
+		if test, err = dataset.Open(ctx, r.DatasetName, o); err != nil {
 			err = fmt.Errorf("eval_strategy is %s but there is nothing to evaluate on (%w): set eval_dataset_name, or eval_holdout to hold out a share of the rows", r.EvalStrategy, err)
 		}
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, train.Close())
+		return nil, nil, errors.Join(err, source.Close())
 	}
-	return train, eval, nil
+	return &part{Source: source}, &part{Source: test}, nil
+}
+
+// openEvaluation opens eval_dataset_name: its test split, or where it has none
+// (a file has only one) all of it.
+func openEvaluation(ctx context.Context, r *recipes.Recipe) (dataset.Source, error) {
+	if _, err := os.Stat(r.EvalDatasetName); err == nil {
+		return dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{})
+	}
+	test, err := dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{Split: r.DatasetTestSplit})
+	if err == nil {
+		return test, nil
+	}
+	if whole, wholeErr := dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{}); wholeErr == nil {
+		return whole, nil
+	}
+	return nil, fmt.Errorf("eval_dataset_name: %w", err)
 }
 
 // holdOut splits a source as datasets' train_test_split(test_size, seed) does.
-func holdOut(src dataset.Source, size float64, seed int64) (train, test dataset.Source, err error) {
+func holdOut(src dataset.Source, size float64, seed int64) (train, test *part, err error) {
 	n := src.Len()
 	held := int(size)
 	if size < 1 {
@@ -129,7 +157,31 @@ func holdOut(src dataset.Source, size float64, seed int64) (train, test dataset.
 		return nil, nil, errors.Join(fmt.Errorf("eval_holdout %v leaves no row of %d to train on", size, n), src.Close())
 	}
 	order := dataset.NumpyPermutation(n, seed)
-	return dataset.Select(src, order[held:]), dataset.Select(src, order[:held]), nil
+	return &part{dataset.Select(src, order[held:]), order[held:]}, &part{dataset.Select(src, order[:held]), order[:held]}, nil
+}
+
+// renumbered gives prepared rows the numbers that they have in the data set,
+// so that an event names rows which a person can look at.
+type renumbered struct {
+	dataset.Dataset
+	rows []int
+}
+
+func (d *renumbered) At(i int) (dataset.Example, error) {
+	e, err := d.Dataset.At(i)
+	if err != nil {
+		return e, err
+	}
+	if len(e.Rows) == 0 {
+		e.Row = d.rows[e.Row]
+		return e, nil
+	}
+	rows := make([]int, len(e.Rows))
+	for i, r := range e.Rows {
+		rows[i] = d.rows[r]
+	}
+	e.Rows = rows
+	return e, nil
 }
 
 // prepare reads, renders and tokenizes the training and evaluation rows.
@@ -142,9 +194,9 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 	if err != nil {
 		return nil, err
 	}
-	d := &trainingData{source: trainSource.Name(), close: func() error {
+	d := &trainingData{source: trainSource.Name(), evalPart: evalSource, close: func() error {
 		err := trainSource.Close()
-		if evalSource != nil {
+		if evalSource != nil && evalSource.rows == nil { // a part held out is the same source
 			err = errors.Join(err, evalSource.Close())
 		}
 		return err
@@ -166,8 +218,8 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 }
 
 // prepareOne prepares one source.
-func prepareOne(ctx context.Context, src dataset.Source, tok *dataset.Tokenizer, o dataset.Options, progress func(done, total int)) (feed, dataset.Dataset, []dataset.Example, error) {
-	p, err := dataset.NewPreparer(src, tok, o)
+func prepareOne(ctx context.Context, src *part, tok *dataset.Tokenizer, o dataset.Options, progress func(done, total int)) (feed, dataset.Dataset, []dataset.Example, error) {
+	p, err := dataset.NewPreparer(src.Source, tok, o)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -175,32 +227,14 @@ func prepareOne(ctx context.Context, src dataset.Source, tok *dataset.Tokenizer,
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if rows.Len() == 0 {
-		reason := "no row is left"
-		if len(dropped) > 0 {
-			reason = fmt.Sprintf("all %d rows were dropped, the first because: %s", len(dropped), dropped[0].Dropped)
+	if src.rows != nil {
+		rows = &renumbered{rows, src.rows}
+		for i := range dropped {
+			dropped[i].Row = src.rows[dropped[i].Row]
 		}
-		return nil, nil, nil, fmt.Errorf("%s: nothing to train on: %s", src.Name(), reason)
 	}
-	f, err := newExampleFeed(rows, padID(tok, o), o)
+	f, err := newExampleFeed(rows, p.PadID(), o)
 	return f, rows, dropped, err
-}
-
-// padID is the id that fills batches: pad_token, the tokenizer's own, or its
-// end of sequence, as in TRL.
-func padID(tok *dataset.Tokenizer, o dataset.Options) int32 {
-	if o.PADToken != "" {
-		if id, ok := tok.TokenID(o.PADToken); ok {
-			return id
-		}
-	}
-	if _, id := tok.PAD(); id >= 0 {
-		return id
-	}
-	if _, id := tok.EOS(); id >= 0 {
-		return id
-	}
-	return 0
 }
 
 // AbsolutePaths rewrites the recipe's options that name existing local files

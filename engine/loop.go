@@ -32,6 +32,7 @@ type loop struct {
 	live     *liveChange // asked for and still being compiled
 	ahead    *prefetch   // the next window, being made while this one trains
 	saved    int         // step of the newest checkpoint of this process, -1 for none
+	sampled  int         // step of the newest samples, -1 for none
 	spikes   spikeDetector
 }
 
@@ -74,8 +75,8 @@ var errStopped = errors.New("the run was stopped")
 
 // train runs the loop to its end, to a stop, or to an error.
 func (l *loop) train(ctx context.Context) error {
-	if l.recipe.EvalOnStart && l.eval != nil && l.state.Step == 0 {
-		if err := l.evaluate(ctx); err != nil {
+	if l.state.Step == 0 {
+		if err := l.before(ctx); err != nil {
 			return err
 		}
 	}
@@ -92,7 +93,19 @@ func (l *loop) train(ctx context.Context) error {
 			return err
 		}
 	}
+	if l.sampled != l.state.Step {
+		return l.sample(ctx)
+	}
 	return nil
+}
+
+// before evaluates where eval_on_start asks for it, and lets the model answer
+// the prompts as it is before training, for comparison.
+func (l *loop) before(ctx context.Context) error {
+	if l.recipe.EvalOnStart && l.eval != nil {
+		return l.evaluate(ctx)
+	}
+	return l.sample(ctx)
 }
 
 // becomeTraining enters the training state unless the run is in it already.

@@ -380,8 +380,8 @@ func TestEvaluationAndBest(t *testing.T) {
 		}
 	}
 	// 24 rows by 4 are 6 steps an epoch, 12 in all.
-	if len(evals) != 6 || len(samples) != 6 {
-		t.Fatalf("%d evaluations and %d samples, want 6", len(evals), len(samples))
+	if len(evals) != 6 || len(samples) != 7 {
+		t.Fatalf("%d evaluations and %d samples, want 6 and one before training", len(evals), len(samples))
 	}
 	if evals[0].Step != 2 || evals[0].Rows != 6 || evals[5].Loss >= evals[0].Loss || !evals[5].Best {
 		t.Errorf("evaluations %+v", evals)
@@ -405,6 +405,11 @@ func TestEvaluationAndBest(t *testing.T) {
 	}
 	if len(trained) != 24 {
 		t.Errorf("%d rows trained on, want 24 beside the 6 held out", len(trained))
+	}
+	for _, row := range dataset.NumpyPermutation(30, 42)[:6] {
+		if trained[row] {
+			t.Errorf("row %d is held out and was trained on", row)
+		}
 	}
 }
 

@@ -25,23 +25,30 @@ type samplePrompt struct {
 	ids             []int32
 }
 
-// newSampler renders the recipe's sample_prompts with the chat template, where
-// the model has one, as a first user message. nil without prompts.
-func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string) (*sampler, error) {
-	if len(r.SamplePrompts) == 0 {
-		return nil, nil
-	}
+// evalSamples is how many evaluation rows are answered where the recipe has no
+// sample_prompts.
+const evalSamples = 2
+
+// newSampler renders the recipe's sample_prompts as first user messages, or
+// without any takes the questions of the first evaluation rows together with
+// their answers. nil where there is neither.
+func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string, eval *part) (*sampler, error) {
 	s := &sampler{tokenizer: tok, maxNew: r.SampleMaxNewTokens}
+	if id, ok := tok.TokenID(r.EosToken); ok {
+		s.stop = append(s.stop, id)
+	}
 	if _, id := tok.EOS(); id >= 0 {
 		s.stop = append(s.stop, id)
 	}
-	if r.EosToken != "" {
-		if id, ok := tok.TokenID(r.EosToken); ok {
-			s.stop = append(s.stop, id)
+	var rendered *jinja.Template
+	if template != "" {
+		var err error
+		if rendered, err = jinja.Parse("chat template", template); err != nil {
+			return nil, err
 		}
 	}
 	for _, prompt := range r.SamplePrompts {
-		ids, err := encodePrompt(tok, template, prompt)
+		ids, err := encodePrompt(tok, rendered, []any{userMessage(prompt)}, prompt)
 		if err != nil {
 			return nil, fmt.Errorf("sample_prompts: %q: %w", prompt, err)
 		}
@@ -50,26 +57,91 @@ func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string) (*sa
 		}
 		s.prompts = append(s.prompts, samplePrompt{text: prompt, ids: ids})
 	}
+	if len(r.SamplePrompts) == 0 && eval != nil {
+		s.takeRows(eval, rendered)
+	}
+	if len(s.prompts) == 0 {
+		return nil, nil
+	}
 	return s, nil
 }
 
-// encodePrompt returns the ids of a prompt as the model should see it.
-func encodePrompt(tok *dataset.Tokenizer, template, prompt string) ([]int32, error) {
-	if template == "" {
-		return tok.EncodeSpecial(prompt)
+// takeRows takes prompts from the first evaluation rows that have a question
+// and an answer. A row that does not is no reason to stop a run.
+func (s *sampler) takeRows(eval *part, template *jinja.Template) {
+	for i := 0; i < eval.Len() && i < evalSamples; i++ {
+		row, err := eval.At(i)
+		if err != nil {
+			return
+		}
+		messages, text, reference, ok := question(row)
+		if !ok || messages != nil && template == nil {
+			continue
+		}
+		ids, err := encodePrompt(s.tokenizer, template, messages, text)
+		if err == nil && len(ids) > 0 {
+			s.prompts = append(s.prompts, samplePrompt{text: text, reference: reference, ids: ids})
+		}
 	}
-	t, err := jinja.Parse("chat template", template)
-	if err != nil {
-		return nil, err
+}
+
+// question splits a row into what is asked and what should be answered.
+// messages is nil for a row whose prompt is a string.
+func question(row dataset.Row) (messages []any, text, reference string, ok bool) {
+	if prompt, found := row.Get("prompt"); found {
+		completion, _ := row.Get("completion")
+		if text, ok := prompt.(string); ok {
+			reference, ok := completion.(string)
+			return nil, text, reference, ok
+		}
+		messages, _ = prompt.([]any)
+		answers, _ := completion.([]any)
+		if len(messages) == 0 || len(answers) == 0 {
+			return nil, "", "", false
+		}
+		return messages, content(messages[len(messages)-1]), content(answers[0]), true
 	}
-	message := jinja.NewDict(2)
-	message.Set("role", "user")
-	message.Set("content", prompt)
-	kwargs := jinja.NewDict(2)
+	column, _ := row.Get("messages")
+	all, _ := column.([]any)
+	for i := len(all) - 1; i > 0; i-- {
+		if m, ok := all[i].(*jinja.Dict); ok {
+			if role, _ := m.Get("role"); role == "assistant" {
+				return all[:i], content(all[i-1]), content(all[i]), true
+			}
+		}
+	}
+	return nil, "", "", false
+}
+
+// content is the text of a message, "" where it is not plain text.
+func content(message any) string {
+	m, ok := message.(*jinja.Dict)
+	if !ok {
+		return ""
+	}
+	value, _ := m.Get("content")
+	text, _ := value.(string)
+	return text
+}
+
+func userMessage(text string) *jinja.Dict {
+	m := jinja.NewDict(2)
+	m.Set("role", "user")
+	m.Set("content", text)
+	return m
+}
+
+// encodePrompt returns the ids of messages, or of text where there are none or
+// the model has no chat template.
+func encodePrompt(tok *dataset.Tokenizer, template *jinja.Template, messages []any, text string) ([]int32, error) {
+	if template == nil || messages == nil {
+		return tok.EncodeSpecial(text)
+	}
+	kwargs := jinja.NewDict(0)
 	for name, token := range tok.SpecialTokens() {
 		kwargs.Set(name, token)
 	}
-	out, err := t.RenderChat(jinja.ChatInput{Messages: []any{message}, AddGenerationPrompt: true, Kwargs: kwargs}, jinja.Limits{})
+	out, err := template.RenderChat(jinja.ChatInput{Messages: messages, AddGenerationPrompt: true, Kwargs: kwargs}, jinja.Limits{})
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +153,7 @@ func (l *loop) sample(ctx context.Context) error {
 	if l.sampler == nil {
 		return nil
 	}
+	l.sampled = l.state.Step
 	for _, p := range l.sampler.prompts {
 		if l.control.stopping() != stopNot || ctx.Err() != nil {
 			return nil

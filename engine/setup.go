@@ -202,7 +202,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	}
 	l := &loop{
 		recipe: r, run: t.folder, out: t.out, control: t.o.Control, trainer: t.opened.Trainer,
-		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1,
+		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1, sampled: -1,
 	}
 	perEpoch := order.StepsFrom(0, micro, r.GradientAccumulationSteps)
 	if perEpoch == 0 {
@@ -286,7 +286,7 @@ func (t *training) addEvaluation(l *loop) error {
 	if template == "" {
 		template = t.tok.ChatTemplate()
 	}
-	l.sampler, err = newSampler(t.o.Recipe, t.tok, template)
+	l.sampler, err = newSampler(t.o.Recipe, t.tok, template, t.data.evalPart)
 	return err
 }
 
@@ -307,10 +307,25 @@ func (t *training) announce(l *loop, perEpoch int) {
 		Parameters: info.Parameters, Trainable: info.Trainable,
 		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation,
 	})
+	if t.o.Resume && t.resume.checkpoint != "" {
+		// The event was written after the checkpoint and cut off with the rest.
+		t.out.emit(run.Event{Kind: run.KindCheckpoint, Step: l.state.Step, Path: t.resume.checkpoint})
+	}
+	t.warnNotHonoured()
 	if n := len(t.data.dropped); n > 0 {
 		t.out.warn(run.CodeData, 0, fmt.Sprintf("%d of %d rows are left out; the first because: %s", n, n+l.marks.rows, t.data.dropped[0].Dropped), firstRows(t.data.dropped))
 	}
 	t.forecastDisk(l, perEpoch)
+}
+
+// warnNotHonoured names the options that were set and cannot be honoured.
+func (t *training) warnNotHonoured() {
+	for _, f := range recipes.Fields() {
+		value, _ := t.o.Recipe.Get(f.Key)
+		if f.Status.State == recipes.Unsupported && t.o.Recipe.IsSet(f.Key) && value != f.Default {
+			t.out.warn(run.CodeNotHonoured, 0, fmt.Sprintf("%s=%s is not honoured: %s", f.Key, value, f.Status.English), nil)
+		}
+	}
 }
 
 // maxNamedRows bounds the rows that one warning names.

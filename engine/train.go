@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -208,6 +209,12 @@ func (t *training) takeOver() error {
 	if err != nil {
 		return err
 	}
+	for _, c := range t.o.Changes {
+		if c.Step > t.resume.state.Step && !slices.ContainsFunc(changes, func(done Change) bool { return done.Step == c.Step }) {
+			changes = append(changes, c)
+		}
+	}
+	slices.SortStableFunc(changes, func(a, b Change) int { return a.Step - b.Step })
 	t.o.Changes = changes
 	if err := cutMetrics(t.folder, t.resume.state.Metrics); err != nil {
 		return err

@@ -151,6 +151,42 @@ func slug(s string) string {
 	return strings.Trim(b.String(), "-.")
 }
 
+// Register makes a run that lies elsewhere appear in the list of root, as a
+// link. A run under root, or one that is linked already, needs none.
+func Register(root, dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if filepath.Dir(dir) == filepath.Clean(root) {
+		return nil
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return fmt.Errorf("list the run: %w", err)
+	}
+	link := filepath.Join(root, filepath.Base(dir))
+	for n := 2; ; n++ {
+		target, err := os.Readlink(link)
+		if err == nil && target == dir {
+			return nil
+		}
+		if err == nil {
+			if _, statErr := os.Stat(link); errors.Is(statErr, os.ErrNotExist) {
+				err = os.Remove(link) // what it linked to is gone
+				if err != nil {
+					return fmt.Errorf("list the run: %w", err)
+				}
+			}
+		}
+		if err := os.Symlink(dir, link); err == nil {
+			return nil
+		} else if !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("list the run: %w", err)
+		}
+		link = filepath.Join(root, filepath.Base(dir)+"-"+strconv.Itoa(n))
+	}
+}
+
 // Summary is one line of the list of runs.
 type Summary struct {
 	Name string `json:"name"`
@@ -174,6 +210,9 @@ func List(root string) ([]Summary, error) {
 	var list []Summary
 	for _, e := range entries {
 		dir := filepath.Join(root, e.Name())
+		if target, err := filepath.EvalSymlinks(dir); err == nil {
+			dir = target
+		}
 		r, err := Open(dir)
 		if err != nil {
 			continue

@@ -290,6 +290,44 @@ func TestListAndForeignRuns(t *testing.T) {
 	}
 }
 
+func TestRegister(t *testing.T) {
+	root, elsewhere := filepath.Join(t.TempDir(), "root"), t.TempDir()
+	var dirs []string
+	for _, parent := range []string{"a", "b"} {
+		r, err := Create(filepath.Join(elsewhere, parent, "run"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.WriteStatus(Status{State: Finished}, false); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := Register(root, r.Dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dirs = append(dirs, r.Dir)
+	}
+	list, err := List(root)
+	if err != nil || len(list) != 2 || list[0].Dir == list[1].Dir {
+		t.Fatalf("got %v (%v), want %v", list, err, dirs)
+	}
+	// A link whose run is gone makes room for the next of its name.
+	if err := os.RemoveAll(dirs[0]); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Create(filepath.Join(elsewhere, "c", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Register(root, again.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if target, err := os.Readlink(filepath.Join(root, "run")); err != nil || target != again.Dir {
+		t.Errorf("the link leads to %s (%v)", target, err)
+	}
+}
+
 func TestControlSocket(t *testing.T) {
 	short := newRun(t)
 	long, err := Create(filepath.Join(t.TempDir(), strings.Repeat("long", 40)))
