@@ -27,7 +27,7 @@ endif
 
 # Packages whose tests also run under the race detector: those that share memory between goroutines and do not
 # spend their time in XLA, which the detector does not see into.
-RACE := $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
+RACE = $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
 
 .PHONY: setup build run test lint bench check clean
 
@@ -40,9 +40,12 @@ build: setup
 run: build
 	./bin/sftui
 
+# Tests that compute find XLA's CPU plugin by this; the binary itself asks package setup.
+WITH_PLUGIN = PJRT_PLUGIN_LIBRARY_PATH="$${PJRT_PLUGIN_LIBRARY_PATH:-$$($(GO) run ./scripts/setup -where plugin)}"
+
 test: setup
 	$(GO) vet ./...
-	$(GO) test -timeout 20m ./...
+	$(WITH_PLUGIN) $(GO) test -timeout 20m ./...
 	$(GO) test -race -short -timeout 20m $(RACE)
 
 # The linter has a go.mod of its own, so that its hundreds of dependencies stay out of sftui's. The first time it is

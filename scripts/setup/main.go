@@ -17,72 +17,62 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "get one part: tokenizers, plugin or model (default all)")
+	where := flag.String("where", "", "get one part (tokenizers, plugin or model) and print its folder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, setup.Print(os.Stderr)); err != nil {
+	if err := run(ctx, *where, setup.Print(os.Stderr)); err != nil {
 		fmt.Fprintf(os.Stderr, "set-up failed:\n%v\n", err)
 		stop()
 		os.Exit(2)
 	}
 }
 
-type task struct {
+// part is something to get; get returns the folder that it lies in.
+type part struct {
 	name string
-	get  func(ctx context.Context, report setup.Reporter) error
+	get  func(ctx context.Context, report setup.Reporter) (dir string, err error)
 }
 
-func tasks() []task {
-	return []task{
-		{"tokenizers", func(ctx context.Context, report setup.Reporter) error {
-			_, err := setup.Tokenizers(ctx, report)
-			return err
-		}},
-		{"plugin", plugins},
-		{"model", func(ctx context.Context, report setup.Reporter) error {
-			_, err := setup.DefaultModel(ctx, report)
-			return err
-		}},
-	}
+func parts() []part {
+	return []part{{"tokenizers", setup.Tokenizers}, {"plugin", plugins}, {"model", setup.DefaultModel}}
 }
 
 // plugins gets the CPU plugin, which the tests need, and the CUDA one where there is a GPU for it. Without the latter
-// sftui still works, so it is only reported.
-func plugins(ctx context.Context, report setup.Reporter) error {
-	if _, err := setup.Plugin(ctx, setup.CPU, report); err != nil {
-		return err
+// sftui still works, so that is only reported. It returns the CPU plugin's folder.
+func plugins(ctx context.Context, report setup.Reporter) (string, error) {
+	path, err := setup.Plugin(ctx, setup.CPU, report)
+	if err != nil {
+		return "", err
 	}
 	if setup.HasNVIDIA() {
 		if _, err := setup.Plugin(ctx, setup.CUDA, report); err != nil && ctx.Err() == nil {
 			report(setup.Progress{Step: "XLA's CUDA plugin", Note: err.Error()})
 		}
 	}
-	return nil
+	return filepath.Dir(path), nil
 }
 
-// run gets the parts at the same time: one compiles while the others download.
-func run(ctx context.Context, only string, report setup.Reporter) error {
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var failures []error
-	found := false
-	for _, t := range tasks() {
-		if only != "" && only != t.name {
-			continue
-		}
-		found = true
-		wg.Go(func() {
-			if err := t.get(ctx, report); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failures = append(failures, err)
+// run gets the part that is asked for and prints its folder, or gets all at the same time: one compiles while the
+// others download.
+func run(ctx context.Context, where string, report setup.Reporter) error {
+	if where != "" {
+		for _, p := range parts() {
+			if p.name == where {
+				dir, err := p.get(ctx, report)
+				if err == nil {
+					fmt.Println(dir)
+				}
+				return err
 			}
-		})
+		}
+		return fmt.Errorf("there is no part %q, only tokenizers, plugin and model", where)
+	}
+	var wg sync.WaitGroup
+	failures := make([]error, len(parts()))
+	for i, p := range parts() {
+		wg.Go(func() { _, failures[i] = p.get(ctx, report) })
 	}
 	wg.Wait()
-	if !found {
-		return fmt.Errorf("%s: there is no part %q, only tokenizers, plugin and model", filepath.Base(os.Args[0]), only)
-	}
 	return errors.Join(failures...)
 }
