@@ -61,6 +61,7 @@ func openWorkbench(ctx context.Context, o *ui.Options) error {
 		return fmt.Errorf("find the sftui program: %w", err)
 	}
 	o.RunsRoot = root
+	o.CacheDir = filepath.Join(cache, "data")
 	o.LogFile = filepath.Join(cache, "workbench.log")
 	o.Device = fmt.Sprintf("%d cores", runtime.NumCPU())
 	o.DataOptions = engine.DataOptions

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -122,12 +120,22 @@ func prepareSet(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.T
 		// one in others, which would tear the border; our own sign is not.
 		name += " " + strings.ReplaceAll(shape.Rating, "⚠️", "▲")
 	}
-	return &dataSet{src: src, tok: tok, prep: prep, shape: name, why: shape.Why, maxLength: options.MaxLength,
+	return &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, prep: prep, options: options, shape: name, why: shape.Why, maxLength: options.MaxLength,
 		words: map[int]string{}, problems: map[int]string{}, asked: map[int]bool{}, lengths: newLengths(src.Len())}, nil
 }
 
-// close releases files and the tokenizer.
+// using marks a command as a user of the open files until it has run.
+func (s *dataSet) using(cmd tea.Cmd) tea.Cmd {
+	s.users.Add(1)
+	return func() tea.Msg {
+		defer s.users.Done()
+		return cmd()
+	}
+}
+
+// close releases files and the tokenizer once no command reads them any more.
 func (s *dataSet) close() {
+	s.users.Wait()
 	// Nothing was written, so there is nothing to lose when closing fails.
 	_ = s.tok.Close()
 	_ = s.src.Close()
@@ -136,13 +144,13 @@ func (s *dataSet) close() {
 // prepareAgain makes a preparer for a changed recipe on data that is open.
 func (a *app) prepareAgain(gen int, set *dataSet) tea.Cmd {
 	o, r := a.opt, a.recipe.r.Clone()
-	return func() tea.Msg {
+	return set.using(func() tea.Msg {
 		fresh, err := prepareSet(o, r, set.src, set.tok)
 		if fresh != nil {
-			fresh.words = set.words // raw rows do not change with the recipe
+			fresh.users = set.users
 		}
 		return dataPreparedMsg{gen: gen, set: fresh, err: err}
-	}
+	})
 }
 
 // dataPreparedMsg is the open data under a changed recipe.
@@ -160,28 +168,39 @@ func (m dataPreparedMsg) apply(a *app) tea.Cmd {
 	if m.err != nil {
 		return a.fail(m.err)
 	}
-	m.set.words = map[int]string{}
 	p.set = m.set
-	return tea.Batch(p.refresh(), a.scan(p.gen, p.set), a.findings.restart())
+	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set), a.findings.restart())
 }
 
 // lookAt reads and prepares rows that the list shows, on all cores.
 func (a *app) lookAt(gen int, set *dataSet, rows []int) tea.Cmd {
-	return func() tea.Msg {
+	return set.using(func() tea.Msg {
 		seen := make([]seenRow, len(rows))
 		each(len(rows), func(i int) { seen[i] = set.look(rows[i]) })
 		return rowsSeenMsg{gen: gen, seen: seen}
-	}
+	})
 }
 
-// each runs f for 0 … n-1 on all cores but one, which stays for the screen.
+// each runs f for 0 … n-1 on all cores but one, which stays for the screen. A
+// panic in f comes up in the caller, where Bubble Tea gives the terminal back.
 func each(n int, f func(i int)) {
 	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var panicked any
 	next := make(chan int)
 	for range min(n, max(1, runtime.NumCPU()-1)) {
 		wg.Go(func() {
 			for i := range next {
-				f(i)
+				func() {
+					defer func() {
+						if v := recover(); v != nil {
+							mu.Lock()
+							panicked = v
+							mu.Unlock()
+						}
+					}()
+					f(i)
+				}()
 			}
 		})
 	}
@@ -190,6 +209,9 @@ func each(n int, f func(i int)) {
 	}
 	close(next)
 	wg.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
 }
 
 // look reads one row and prepares it.
@@ -221,112 +243,16 @@ func measure(ex *dataset.Example) rowLength {
 	return l
 }
 
-// scanBatch is how long one piece of the scan takes before it reports.
-const scanBatch = 250 * time.Millisecond
-
-// scan prepares all rows in the background to know their lengths: first a
-// random sample, whose quantiles stand for all; then the rows with most bytes,
-// among which the longest are; then the rest.
-func (a *app) scan(gen int, set *dataSet) tea.Cmd {
-	return func() tea.Msg { return a.scanPiece(gen, set, scanOrder(set.src), 0)() }
-}
-
-// Sizes of the first two parts of the scan.
-const (
-	scanSample  = 1000
-	scanLargest = 200
-)
-
-// scanOrder is the order in which rows are looked at.
-func scanOrder(src dataset.Source) []int {
-	n := src.Len()
-	order := rand.New(rand.NewPCG(1, uint64(n))).Perm(n)
-	if n <= scanSample+scanLargest {
-		return order
-	}
-	rest := order[scanSample:]
-	bytes := make(map[int]int64, len(rest))
-	for _, row := range rest {
-		bytes[row] = src.ByteSize(row)
-	}
-	largest := append([]int(nil), rest...)
-	sort.Slice(largest, func(i, j int) bool { return bytes[largest[i]] > bytes[largest[j]] })
-	taken := make(map[int]bool, scanLargest)
-	out := append([]int(nil), order[:scanSample]...)
-	for _, row := range largest[:scanLargest] {
-		taken[row] = true
-		out = append(out, row)
-	}
-	for _, row := range rest {
-		if !taken[row] {
-			out = append(out, row)
-		}
-	}
-	return out
-}
-
-// lengthsMsg are rows that the scan has measured.
-type lengthsMsg struct {
-	gen  int
-	seen []seenRow
-	next tea.Cmd
-}
-
-func (m lengthsMsg) apply(a *app) tea.Cmd {
-	p := a.data
-	if m.gen != p.gen || p.set == nil {
-		return nil
-	}
-	for _, s := range m.seen {
-		p.set.lengths.put(s.row, s.length)
-		if s.problem != "" {
-			p.set.problems[s.row] = s.problem
-		}
-	}
-	return m.next
-}
-
-// scanPiece measures rows for a moment and asks to go on.
-func (a *app) scanPiece(gen int, set *dataSet, order []int, from int) tea.Cmd {
-	ctx := a.ctx
-	return func() tea.Msg {
-		var seen []seenRow
-		var mu sync.Mutex
-		end := time.Now().Add(scanBatch)
-		at := from
-		for at < len(order) && time.Now().Before(end) && ctx.Err() == nil {
-			piece := order[at:min(at+4*runtime.NumCPU(), len(order))]
-			at += len(piece)
-			each(len(piece), func(i int) {
-				s := seenRow{row: piece[i], length: rowLength{full: -1}}
-				if ex, err := set.prep.Row(piece[i]); err != nil {
-					s.problem = err.Error()
-				} else {
-					s.length = measure(&ex)
-				}
-				mu.Lock()
-				seen = append(seen, s)
-				mu.Unlock()
-			})
-		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		m := lengthsMsg{gen: gen, seen: seen}
-		if at < len(order) {
-			m.next = a.scanPiece(gen, set, order, at)
-		}
-		return m
-	}
-}
+// searchPiece is how long a search looks before it reports.
+const searchPiece = 250 * time.Millisecond
 
 // searchRows looks for a text in the raw rows, a moment at a time.
 func (a *app) searchRows(finding int, set *dataSet, text string, from int) tea.Cmd {
 	ctx := a.ctx
 	needle := strings.ToLower(text)
-	return func() tea.Msg {
+	return set.using(func() tea.Msg {
 		var found []int
-		end := time.Now().Add(scanBatch)
+		end := time.Now().Add(searchPiece)
 		at := from
 		for n := set.src.Len(); at < n && time.Now().Before(end) && ctx.Err() == nil; at++ {
 			row, err := set.src.At(at)
@@ -336,10 +262,10 @@ func (a *app) searchRows(finding int, set *dataSet, text string, from int) tea.C
 		}
 		m := rowsFoundMsg{finding: finding, found: found, scanned: at}
 		if at < set.src.Len() && ctx.Err() == nil {
-			m.next = a.searchRows(finding, set, text, at)
+			m.next = func() tea.Cmd { return a.searchRows(finding, set, text, at) }
 		}
 		return m
-	}
+	})
 }
 
 // contains reports whether a text occurs somewhere in a value, in any case.

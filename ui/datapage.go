@@ -1,10 +1,12 @@
 package ui
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -34,12 +36,14 @@ type dataPage struct {
 	scanned int    // rows that a search has looked at
 	finding int    // a search is running while this is its generation
 
-	detail *rowView
-	stage  int
-	top    int // first line of the detail
-	flow   *flow
-	ids    bool // tokens as a table with ids
-	strip  stripState
+	detail   *rowView
+	stage    int
+	top      int // first line of the detail
+	flow     *flow
+	ids      bool // tokens as a table with ids
+	strip    stripState
+	scanning bool // the scan\'s command is under way
+	stopScan context.CancelFunc
 }
 
 // stripState says whether the strip of lengths is shown.
@@ -54,13 +58,17 @@ const (
 
 // dataSet is what is open, with what is known of its rows so far.
 type dataSet struct {
+	users *sync.WaitGroup // commands that read src or tok
 	src   dataset.Source
 	tok   *dataset.Tokenizer
 	prep  *dataset.Preparer
 	shape string
 	why   string
 
+	options   dataset.Options
 	maxLength int
+	scan      *dataset.Scan  // nil until it is open
+	strip     stripInfo      // what the scan says of all rows
 	words     map[int]string // first words of rows that were shown
 	problems  map[int]string // why a row cannot be prepared
 	asked     map[int]bool   // rows that a command is looking at
@@ -144,6 +152,9 @@ func (p *dataPage) trainRows() int {
 func (p *dataPage) reopen() tea.Cmd {
 	p.gen++
 	p.busy, p.err = p.a.t("opening"), nil
+	if p.scanning {
+		p.stopScan()
+	}
 	p.detail, p.flow = nil, nil
 	return p.a.openData(p.gen)
 }
@@ -153,6 +164,9 @@ func (p *dataPage) reprepare() tea.Cmd {
 		return p.reopen()
 	}
 	p.gen++
+	if p.scanning {
+		p.stopScan()
+	}
 	return p.a.prepareAgain(p.gen, p.set)
 }
 
@@ -200,7 +214,7 @@ func (m dataOpenedMsg) apply(a *app) tea.Cmd {
 	}
 	p.wanted = -1
 	p.list.Select(row, p.rows())
-	return tea.Batch(p.refresh(), a.scan(p.gen, p.set), a.findings.restart())
+	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set), a.findings.restart())
 }
 
 // rows is the length of the list.
@@ -571,7 +585,7 @@ type rowsFoundMsg struct {
 	finding int
 	found   []int
 	scanned int
-	next    tea.Cmd // goes on; nil at the end
+	next    func() tea.Cmd // goes on; nil at the end
 }
 
 func (m rowsFoundMsg) apply(a *app) tea.Cmd {
@@ -581,7 +595,11 @@ func (m rowsFoundMsg) apply(a *app) tea.Cmd {
 	}
 	p.order = append(p.order, m.found...)
 	p.scanned = m.scanned
-	return tea.Batch(m.next, p.refresh())
+	var next tea.Cmd
+	if m.next != nil {
+		next = m.next()
+	}
+	return tea.Batch(next, p.refresh())
 }
 
 // firstWords are the words of a row that the list shows, when known.

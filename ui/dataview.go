@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 
+	"sftui/dataset"
 	"sftui/ui/chart"
 )
 
@@ -253,36 +254,27 @@ func (p *dataPage) histogramPane(w, h int) []string {
 		return block(nil, w, h)
 	}
 	a, th, l := p.a, p.a.th, p.set.lengths
-	n := p.set.src.Len()
-	title := a.t("length in tokens")
-	switch {
-	case l.known == 0:
-		title += " · " + a.t("scanning")
-	case l.known < n:
-		title += " · " + a.tf("from %s of %s rows, p50 within about %s", count(l.known), count(n), p.errorOfMedian())
-	default:
-		title += " · " + a.plural(n, "exact, %s row", "exact, %s rows")
-	}
-	if l.known == 0 {
+	title := a.t("length in tokens") + " · " + p.scanState()
+	e := p.set.strip.estimate
+	if l.known == 0 || len(e.Quantiles) < 3 {
 		return th.pane(title, nil, w, h, false)
 	}
 	inner := w - 4
-	p50, p95, p99 := l.quantile(.5), l.quantile(.95), l.quantile(.99)
-	longest, _ := l.at(l.longest)
 	stats := []string{
-		a.tf("p50 %s   p95 %s   p99 %s   max %s (row %s)", count(p50), count(p95), count(p99), count(longest.full), count(l.longest)),
-		p.limitLine(p95, p99),
+		a.tf("p50 %s   p95 %s   p99 %s   max %s (row %s)", quantile(e.Quantiles[0]), quantile(e.Quantiles[1]), quantile(e.Quantiles[2]), count(e.Max), count(e.MaxRow)),
+		p.limitLine(),
+		p.lossLine(),
 	}
 	plot := min(max(inner/3, 24), 80)
-	lo, hi := 8.0, math.Max(float64(longest.full)*1.02, 16)
+	lo, hi := 8.0, math.Max(float64(e.Max)*1.02, 16)
 	rows := chart.Columns(l.bins(plot, lo, hi), plot, h-3)
 	axis := logAxis(plot, lo, hi, p.set.maxLength)
 	lines := make([]string, 0, h-2)
 	text := stats
-	if w < compactBelow { // bars left, figures broken over the lines at their right
-		text = append(strings.SplitAfterN(stats[0], "p99", 2), wrap(stats[1], inner-plot-3)...)
-		if parts := strings.SplitAfterN(stats[0], "   p99", 2); len(parts) == 2 {
-			text[0], text[1] = strings.TrimSuffix(parts[0], "   p99"), "p99"+parts[1]
+	if room := inner - plot - 3; width(stats[0]) > room || width(stats[1]) > room {
+		text = nil
+		for _, line := range stats {
+			text = append(text, wrap(line, max(room, 10))...)
 		}
 	}
 	for i, r := range append(rows, axis) {
@@ -298,34 +290,53 @@ func (p *dataPage) histogramPane(w, h int) []string {
 	return th.pane(title, lines, w, h, false)
 }
 
-// errorOfMedian is how far the sample's median may be from the true one, as a
-// share: the distance between the quantiles around it that the true median lies
-// between with 95%.
-func (p *dataPage) errorOfMedian() string {
-	l := p.set.lengths
-	half := 0.98 / math.Sqrt(float64(max(l.known, 1)))
-	lo, hi, mid := l.quantile(.5-half), l.quantile(.5+half), l.quantile(.5)
-	if mid == 0 {
-		return "–"
+// scanState says how much of the data the statistics stand on.
+func (p *dataPage) scanState() string {
+	a, g := p.a, p.set.strip.progress
+	n := p.set.src.Len()
+	if _, alive := a.train.live(); alive && g.Stage != dataset.StageDone {
+		return a.t("waits while a run is live")
 	}
-	return fmt.Sprintf("±%.0f%%", math.Max(1, float64(hi-lo)/2/float64(mid)*100))
+	switch {
+	case g.Rows == 0:
+		return a.t("scanning")
+	case g.Stage == dataset.StageDone:
+		return a.plural(n, "exact, %s row", "exact, %s rows")
+	case g.ETA > 0:
+		return a.tf("%s of %s rows · %s left", count(g.Rows), count(n), span(g.ETA))
+	}
+	return a.tf("estimate from %s of %s rows", count(g.Rows), count(n))
+}
+
+// quantile is a length with the range in which it lies while it is an estimate.
+func quantile(q dataset.Quantile) string {
+	if q.Low == q.High {
+		return count(q.Tokens)
+	}
+	return fmt.Sprintf("%s (%s–%s)", count(q.Tokens), count(q.Low), count(q.High))
 }
 
 // limitLine says what max_length keeps whole, and what other values would.
-func (p *dataPage) limitLine(p95, p99 int) string {
-	a, l := p.a, p.set.lengths
-	limit := p.set.maxLength
-	if limit == 0 {
-		return a.t("max_length: none, every row is kept whole")
+func (p *dataPage) limitLine() string {
+	cuts := p.set.strip.cuts
+	if p.set.maxLength == 0 || len(cuts) == 0 {
+		return p.a.t("max_length: none, every row is kept whole")
 	}
-	text := a.tf("max_length %s keeps %.0f%% whole", count(limit), math.Floor(l.shareUpTo(limit)*100))
-	for _, q := range []int{p95, p99} {
-		up := (q + 63) / 64 * 64
-		if up > limit {
-			text += " · " + fmt.Sprintf("%s: %.0f%%", count(up), math.Floor(l.shareUpTo(up)*100))
-		}
+	text := p.a.tf("max_length %s keeps %.0f%% of rows whole", count(cuts[0].MaxLength), math.Floor(100-cuts[0].Share*100))
+	for _, c := range cuts[1:] {
+		text += fmt.Sprintf(" · %s: %.0f%%", count(c.MaxLength), math.Floor(100-c.Share*100))
 	}
 	return text
+}
+
+// lossLine says what max_length takes away that was to be learned.
+func (p *dataPage) lossLine() string {
+	cuts := p.set.strip.cuts
+	if len(cuts) == 0 || cuts[0].Rows == 0 {
+		return ""
+	}
+	c := cuts[0]
+	return p.a.tf("cut: %s tokens, %s whole answers, %s end tokens", count(int64(c.Tokens)), count(int64(c.AnswersLost)), count(int64(c.EOSLost)))
 }
 
 // logAxis labels the histogram's scale and marks max_length.

@@ -50,8 +50,8 @@ func newDriver(t *testing.T, w, h int, change func(o *Options)) *driver {
 	d := &driver{t: t, a: a, root: root}
 	t.Cleanup(func() {
 		cancel()
-		if a.data.set != nil {
-			a.data.set.close()
+		if s := a.data.set; s != nil {
+			s.close()
 		}
 	})
 	d.send(tea.WindowSizeMsg{Width: w, Height: h})

@@ -19,6 +19,7 @@ type Options struct {
 
 	Edits    []string // key=value overrides of the recipe
 	RunsRoot string   // where runs live
+	CacheDir string   // where the lengths of rows are kept; "" keeps nothing
 	LogFile  string   // what native libraries print; the log pane shows it
 	Plain    bool     // skip the start page
 

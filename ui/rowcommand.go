@@ -12,7 +12,7 @@ import (
 
 // viewRow prepares a row with all that there is to see about it.
 func (a *app) viewRow(gen int, set *dataSet, row int) tea.Cmd {
-	return func() tea.Msg { return rowViewMsg{gen: gen, view: set.view(row)} }
+	return set.using(func() tea.Msg { return rowViewMsg{gen: gen, view: set.view(row)} })
 }
 
 // view is a row through all stages.

@@ -27,9 +27,6 @@ func Run(ctx context.Context, o Options) error {
 	if restoreErr := restore(); err == nil {
 		err = restoreErr
 	}
-	if a.data.set != nil {
-		a.data.set.close()
-	}
 	switch {
 	case err == nil, errors.Is(err, tea.ErrInterrupted):
 		return nil

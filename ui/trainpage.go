@@ -67,6 +67,7 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 		return a.watch(p.gen, t.run, 0, 0)
 	}
 	wasOver := t.known && t.status.State.Over()
+	defer a.data.yieldCores()
 	t.take(m.events)
 	t.offset = m.next
 	t.log = m.log
@@ -77,7 +78,7 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 		cmd = a.fail(m.err)
 	}
 	if t.known && t.status.State.Over() && !wasOver {
-		cmd = tea.Batch(cmd, p.ended())
+		cmd = tea.Batch(cmd, p.ended(), a.data.runScan())
 	}
 	wait := pollLive
 	if t.known && t.status.State.Over() && len(m.events) == 0 {
@@ -115,6 +116,7 @@ func (p *trainPage) ended() tea.Cmd {
 func (p *trainPage) attach(r *run.Run) tea.Cmd {
 	p.gen++
 	p.on = newTracker(p.gen, r, p.a.now())
+	p.a.data.yieldCores()
 	p.cursor, p.from, p.to, p.tune, p.undo, p.busy = nil, 0, 0, nil, nil, ""
 	return p.a.watch(p.gen, r, 0, 0)
 }
