@@ -12,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"sftui/engine/compute"
 	"sftui/engine/run"
 )
 
@@ -94,11 +93,15 @@ func (l *loop) writeCheckpoint() (path string, err error) {
 	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return "", err
 	}
-	if err := l.trainer.Export(temporary, compute.ExportOptions{DType: "float32", BaseModel: l.recipe.ModelNameOrPath}); err != nil {
+	if err := l.trainer.Export(temporary, l.export); err != nil {
 		return "", err
 	}
 	if !l.recipe.SaveOnlyModel {
-		if err := l.trainer.SaveState(filepath.Join(temporary, optimizerDir)); err != nil {
+		optimizer := filepath.Join(temporary, optimizerDir)
+		if err := os.Mkdir(optimizer, 0o755); err != nil {
+			return "", err
+		}
+		if err := l.trainer.SaveState(optimizer); err != nil {
 			return "", err
 		}
 	}

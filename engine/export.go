@@ -60,7 +60,10 @@ func Export(ctx context.Context, o ExportOptions) error {
 	if err := opened.Trainer.LoadState(filepath.Join(checkpoint, optimizerDir)); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", checkpoint, err)
 	}
-	options := exportOptions(r)
+	options, err := exportOptions(r)
+	if err != nil {
+		return err
+	}
 	options.Merge = o.Merge
 	if o.DType != "" {
 		options.DType = o.DType

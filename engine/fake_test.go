@@ -157,9 +157,6 @@ type fakeState struct {
 }
 
 func (f *fakeTrainer) SaveState(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	data, err := json.Marshal(fakeState{f.w, f.m, f.steps})
 	if err != nil {
 		return err

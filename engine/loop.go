@@ -25,6 +25,7 @@ type loop struct {
 	sampler *sampler   // nil without prompts
 	cadence cadence
 	marks   fingerprints
+	export  compute.ExportOptions
 
 	state    state
 	schedule *Schedule

@@ -204,6 +204,9 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 		recipe: r, run: t.folder, out: t.out, control: t.o.Control, trainer: t.opened.Trainer,
 		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1, sampled: -1,
 	}
+	if l.export, err = exportOptions(r); err != nil {
+		return err
+	}
 	perEpoch := order.StepsFrom(0, micro, r.GradientAccumulationSteps)
 	if perEpoch == 0 {
 		return fmt.Errorf("%d rows are fewer than one batch of %d, and dataloader_drop_last drops it", order.n, micro)

@@ -325,17 +325,19 @@ func (l *loop) finish() error {
 		}
 	}
 	l.out.enter(run.Saving, "writing the final model")
-	return exportTo(l.trainer, l.run.Path(run.ModelDir), exportOptions(l.recipe))
+	return exportTo(l.trainer, l.run.Path(run.ModelDir), l.export)
 }
 
-// exportOptions are those of a run's final model. Its type is the one that
-// training held the weights in, as with TRL's save_model.
-func exportOptions(r *recipes.Recipe) compute.ExportOptions {
-	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype}
+// exportOptions are those of a run's models. Their type is the one that
+// training held the weights in, as with TRL's save_model, and they carry the
+// chat template that they were trained with.
+func exportOptions(r *recipes.Recipe) (compute.ExportOptions, error) {
+	template, err := chatTemplate(r)
+	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: template}
 	if o.DType == "auto" {
 		o.DType = ""
 	}
-	return o
+	return o, err
 }
 
 // exportTo writes a model folder whole or not at all.
