@@ -168,3 +168,26 @@ func TestPrint(t *testing.T) {
 		}
 	}
 }
+
+func TestCargoOfAnotherHomeIsFound(t *testing.T) {
+	home := t.TempDir()
+	bin := filepath.Join(home, ".cargo", "bin")
+	if err := errors.Join(os.MkdirAll(bin, 0o755), os.MkdirAll(filepath.Join(home, ".rustup"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	script := "#!/bin/sh\n[ \"$RUSTUP_HOME\" = '" + filepath.Join(home, ".rustup") + "' ]\n"
+	if err := os.WriteFile(filepath.Join(bin, "cargo"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RUSTUP_HOME", "")
+	t.Setenv("PATH", bin+":/usr/bin:/bin")
+	c, err := findCargo(t.Context())
+	if err != nil || c.path != filepath.Join(bin, "cargo") || len(c.env) != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	t.Setenv("PATH", "/nowhere")
+	t.Setenv("HOME", "/nowhere")
+	if _, err := findCargo(t.Context()); err == nil || !strings.Contains(err.Error(), "cargo is not installed") {
+		t.Errorf("error %v", err)
+	}
+}

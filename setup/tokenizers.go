@@ -1,15 +1,11 @@
 package setup
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -58,19 +54,19 @@ func officialTokenizers(ctx context.Context, f fetcher, api, tmp string, report 
 }
 
 func buildTokenizers(ctx context.Context, tmp string, report Reporter) error {
-	cargo, err := exec.LookPath("cargo")
+	cargo, err := findCargo(ctx)
 	if err != nil {
-		return errors.New("cargo is not installed")
+		return err
 	}
-	module, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", tokenizersModule)
+	module, err := output(ctx, "go", "list", "-m", "-f", "{{.Dir}}", tokenizersModule)
 	if err != nil {
 		return fmt.Errorf("find the module %s: %w", tokenizersModule, err)
 	}
 	if module == "" {
-		if _, err := output(ctx, "", "go", "mod", "download", tokenizersModule); err != nil {
+		if _, err := output(ctx, "go", "mod", "download", tokenizersModule); err != nil {
 			return fmt.Errorf("download the module %s: %w", tokenizersModule, err)
 		}
-		if module, err = output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", tokenizersModule); err != nil {
+		if module, err = output(ctx, "go", "list", "-m", "-f", "{{.Dir}}", tokenizersModule); err != nil {
 			return err
 		}
 	}
@@ -86,19 +82,6 @@ func buildTokenizers(ctx context.Context, tmp string, report Reporter) error {
 		return err
 	}
 	return os.RemoveAll(build)
-}
-
-// output runs a command and returns its trimmed output; a failure has the command's own last words.
-func output(ctx context.Context, dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s %s: %w: %s", name, args[0], err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(string(out)), nil
 }
 
 var (
@@ -134,40 +117,4 @@ func prepareCrates(module, build string) error {
 	}
 	lock := strings.ReplaceAll(tokenizersLock, "@registry", string(source[1]))
 	return os.WriteFile(filepath.Join(build, "Cargo.lock"), []byte(lock), 0o644)
-}
-
-// cargoBuild runs cargo and reports how many of the locked crates are done.
-func cargoBuild(ctx context.Context, cargo, build string, report Reporter) error {
-	cmd := exec.CommandContext(ctx, cargo, "build", "--release", "--locked", "-p", "tokenizers-ffi")
-	cmd.Dir = build
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start cargo: %w", err)
-	}
-	last := followCargo(stderr, report)
-	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("cargo build: %w: %s", err, last)
-	}
-	return nil
-}
-
-// followCargo reports each compiled crate and returns the last lines, for an error message.
-func followCargo(stderr io.Reader, report Reporter) string {
-	var compiled int64
-	var last []string
-	lines := bufio.NewScanner(stderr)
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if strings.HasPrefix(line, "Compiling ") {
-			compiled++
-			report.at(tokenizersStep, compiled, 0)
-		}
-		if last = append(last, line); len(last) > 6 {
-			last = last[1:]
-		}
-	}
-	return strings.Join(last, " | ")
 }
