@@ -309,6 +309,8 @@ func (o *option) decodeList(n *yaml.Node) (any, error) {
 		return []string(nil), nil
 	case o.key == "debug":
 		return strings.Fields(v), nil
+	case o.key == "sample_prompts": // sentences have commas of their own
+		return []string{n.Value}, nil
 	}
 	var parts []string
 	for p := range strings.SplitSeq(v, ",") {

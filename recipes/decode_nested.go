@@ -126,7 +126,6 @@ func plainScalar(n *yaml.Node) any {
 // pair is one entry of a mapping.
 type pair struct {
 	key, value *yaml.Node
-	merged     bool // came in through a merge key
 }
 
 // pairsOf lists a mapping's entries with merge keys (<<) resolved: what the
@@ -134,13 +133,14 @@ type pair struct {
 func pairsOf(n *yaml.Node) ([]pair, error) {
 	var own, merged []pair
 	lines := map[string]int{}
+	budget := maxNodes
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
 		if k.Kind == yaml.AliasNode {
 			k = resolve(k)
 		}
 		if k.Kind == yaml.ScalarNode && k.ShortTag() == "!!merge" {
-			ps, err := mergedPairs(v, 0)
+			ps, err := mergedPairs(v, 0, &budget)
 			if err != nil {
 				return nil, err
 			}
@@ -167,39 +167,40 @@ func pairsOf(n *yaml.Node) ([]pair, error) {
 }
 
 // mergedPairs lists what a merge key brings in: one mapping or a list of them, earlier ones first.
-func mergedPairs(v *yaml.Node, depth int) ([]pair, error) {
+func mergedPairs(v *yaml.Node, depth int, budget *int) ([]pair, error) {
 	v = resolve(v)
-	if depth > maxDepth {
+	*budget -= 1 + len(v.Content)
+	if depth > maxDepth || *budget < 0 {
 		return nil, &keyError{line: v.Line, message: "merge keys (<<) are nested too deeply"}
+	}
+	var own, nested []pair
+	merge := func(n *yaml.Node) error {
+		ps, err := mergedPairs(n, depth+1, budget)
+		nested = append(nested, ps...)
+		return err
 	}
 	switch v.Kind {
 	case yaml.MappingNode:
-		var out []pair
 		for i := 0; i+1 < len(v.Content); i += 2 {
-			k := v.Content[i]
+			k := resolve(v.Content[i])
 			if k.ShortTag() == "!!merge" {
-				ps, err := mergedPairs(v.Content[i+1], depth+1)
-				if err != nil {
+				if err := merge(v.Content[i+1]); err != nil {
 					return nil, err
 				}
-				out = append(out, ps...)
 				continue
 			}
-			out = append([]pair{{key: k, value: v.Content[i+1], merged: true}}, out...)
+			own = append(own, pair{key: k, value: v.Content[i+1]})
 		}
-		return out, nil
 	case yaml.SequenceNode:
-		var out []pair
 		for _, c := range v.Content {
-			ps, err := mergedPairs(c, depth+1)
-			if err != nil {
+			if err := merge(c); err != nil {
 				return nil, err
 			}
-			out = append(out, ps...)
 		}
-		return out, nil
+	default:
+		return nil, &keyError{line: v.Line, message: "a merge key (<<) must name a mapping, but " + found(v)}
 	}
-	return nil, &keyError{line: v.Line, message: "a merge key (<<) must name a mapping, but " + found(v)}
+	return append(own, nested...), nil
 }
 
 // keyError is an error inside a mapping that knows its own line.

@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -124,4 +125,22 @@ func mustFlow(t *testing.T, text string) *yaml.Node {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestAliasBombs checks that aliases cannot multiply into more than a recipe holds.
+func TestAliasBombs(t *testing.T) {
+	var list, merge strings.Builder
+	list.WriteString("run_name: &a0 x\n")
+	merge.WriteString("x0: &m0 {seed: 1}\n")
+	for i := 1; i < 30; i++ {
+		fmt.Fprintf(&list, "x%d: &a%d [*a%d, *a%d, *a%d]\n", i, i, i-1, i-1, i-1)
+		fmt.Fprintf(&merge, "x%d: &m%d {<<: [*m%d, *m%d, *m%d]}\n", i, i, i-1, i-1, i-1)
+	}
+	list.WriteString("lr_scheduler_kwargs: {a: *a29}\n")
+	merge.WriteString("<<: *m29\n")
+	for _, text := range []string{list.String(), merge.String(), "lr_scheduler_kwargs: &a {b: *a}", "x: &x {<<: *x}\n<<: *x"} {
+		if _, err := Parse("bomb.yaml", []byte(text)); err == nil {
+			t.Errorf("no error for %.60q", text)
+		}
+	}
 }
