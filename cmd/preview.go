@@ -234,12 +234,12 @@ func addText(p *dataset.Preparer, e *dataset.Example) error {
 
 func printRows(ctx context.Context, p *dataset.Preparer, limit int, out io.Writer) error {
 	encoder, printed, kept := previewEncoder(out), 0, 0
-	var last dataset.Example
+	var dropped dataset.Example
 	err := preparedRows(ctx, p, func(e dataset.Example) (bool, error) {
 		printed++
 		more := limit == 0 || printed < limit
 		if e.Dropped != "" {
-			last = e
+			dropped = e
 			return more, encoder.Encode(previewDropped{Row: e.Row, Dropped: e.Dropped})
 		}
 		kept++
@@ -248,7 +248,7 @@ func printRows(ctx context.Context, p *dataset.Preparer, limit int, out io.Write
 			SeqLengths: e.SeqLengths, PositionIDs: e.PositionIDs})
 	})
 	if err == nil && kept == 0 && limit == 0 {
-		return fmt.Errorf("%w: %s", dataset.ErrAllDropped, last.Dropped)
+		return fmt.Errorf("%w: all %d of %s were dropped; %s", dataset.ErrAllDropped, printed, p.Source().Name(), dropped.Dropped)
 	}
 	return err
 }

@@ -2,6 +2,9 @@ package dataset
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
+	"strings"
 
 	"sftui/dataset/jinja"
 )
@@ -10,8 +13,10 @@ import (
 // formatting function without code of the person's own.
 type formatter struct{ template *jinja.Template }
 
-// newFormatter parses the template; nil without one.
-func newFormatter(source string) (*formatter, error) {
+// newFormatter parses the template; nil without one. A template that reads a
+// column which the data does not have is refused, unless it asks first
+// whether the column is there.
+func newFormatter(source string, columns []string) (*formatter, error) {
 	if source == "" {
 		return nil, nil
 	}
@@ -19,7 +24,20 @@ func newFormatter(source string) (*formatter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the formatting template does not parse: %w", err)
 	}
+	for _, name := range template.Variables() {
+		if !slices.Contains(columns, name) && !asksFor(source, name) {
+			return nil, fmt.Errorf("the formatting template reads the column %s, but the data has %s", name, strings.Join(columns, ", "))
+		}
+	}
 	return &formatter{template: template}, nil
+}
+
+// asksFor says whether a template tests a name for being there, or has a
+// default for it.
+func asksFor(source, name string) bool {
+	pattern := `\b` + regexp.QuoteMeta(name) + `\s*(\|\s*(default|d)\b|is\s+(not\s+)?(defined|undefined|none)\b)`
+	found, err := regexp.MatchString(pattern, source)
+	return err == nil && found
 }
 
 // apply returns row with the column text made by the template. The row given

@@ -67,10 +67,11 @@ func NewPreparer(src Source, tok *Tokenizer, o Options) (*Preparer, error) {
 	if err := p.readTokens(); err != nil {
 		return nil, err
 	}
-	if err := p.decide(mapColumns(first, o)); err != nil {
+	mapped := mapColumns(first, o)
+	if err := p.decide(mapped); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Name(), err)
 	}
-	if p.format, err = newFormatter(o.Formatting); err != nil {
+	if p.format, err = newFormatter(o.Formatting, mapped.Keys()); err != nil {
 		return nil, err
 	}
 	if p.plan.pretokenized {
@@ -328,6 +329,9 @@ func (p *Preparer) convert(w *work) error {
 		}
 	}
 	w.converted = w.formatted
+	if err := p.checkSameShape(w.formatted); err != nil {
+		return err
+	}
 	if p.plan.fromValue {
 		w.converted = convertFromValue(w.formatted)
 	} else if p.plan.conversations {
@@ -338,6 +342,17 @@ func (p *Preparer) convert(w *work) error {
 	}
 	if p.plan.addEOS {
 		return p.appendEOS(w)
+	}
+	return nil
+}
+
+// checkSameShape refuses a row with a column that would have made the first
+// row's shape another one: it would be left out silently.
+func (p *Preparer) checkSameShape(row Row) error {
+	for _, column := range []string{"input_ids", "prompt"} {
+		if has(row, column) && !(column == "prompt" && p.plan.prompted) {
+			return fmt.Errorf("the row has %s, but the first row has none and decides how all rows are read (%s): put rows of one kind into one file", column, p.shape.Name)
+		}
 	}
 	return nil
 }

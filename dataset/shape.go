@@ -53,8 +53,23 @@ const (
 func DetectShape(first Row, o Options) Shape {
 	o = o.normalized()
 	row := mapColumns(first, o)
+	renamed := isFromValue(row) && !has(row, "input_ids")
+	if renamed {
+		row = convertFromValue(row)
+	}
 	s := detect(row, o)
+	if renamed && s.Usable {
+		s.Notes = append(s.Notes, "the keys from and value become role and content; role names such as human and gpt stay as they are")
+	}
 	s.Columns = readColumns(row, s, o)
+	if renamed {
+		s.Why = strings.Replace(s.Why, "the column messages", "the column conversations", 1)
+		for i, c := range s.Columns {
+			if c.Role == "messages" {
+				s.Columns[i].Column = sourceColumn("conversations", o)
+			}
+		}
+	}
 	if o.Columns != nil && s.Usable {
 		s.Why += "; columns were mapped by hand"
 	}
@@ -65,19 +80,15 @@ func DetectShape(first Row, o Options) Shape {
 func detect(row Row, o Options) Shape {
 	switch {
 	case has(row, "image") || has(row, "images"):
-		return unusable(ShapeUnknown, false, "the data has images", "sftui trains text models: remove the column image or images to train on the text alone")
+		return unusable(ShapeUnknown, false, "the data has images", "the row has images, but sftui trains text models: remove the column image or images to train on the text alone")
 	case has(row, "input_ids"):
 		return pretokenizedShape(row, o)
-	case o.Formatting != "" && !has(row, "prompt") && !isConversational(row) && !isFromValue(row):
+	case o.Formatting != "" && !has(row, "prompt") && !isConversational(row):
 		return formattedShape(row, o)
 	case has(row, "prompt"):
 		return promptShape(row, o)
 	case has(row, "messages") && isConversational(row):
 		return messagesShape("messages", o)
-	case isFromValue(row):
-		s := messagesShape("conversations", o)
-		s.Notes = append(s.Notes, "the keys from and value become role and content; role names such as human and gpt stay as they are")
-		return s
 	case isConversational(row) && (has(row, "chosen") || has(row, "rejected")):
 		return preferenceShape(row)
 	case has(row, o.TextField):
@@ -160,11 +171,11 @@ func promptShape(row Row, o Options) Shape {
 		return completionShape(row, conversational, o)
 	case has(row, "chosen") || has(row, "rejected"):
 		return unusable(ShapePreference, conversational, "the columns are prompt, chosen and rejected",
-			"supervised fine-tuning needs one answer a row: map the column chosen as completion to train on the preferred answers")
+			"the row has prompt, chosen and rejected, but supervised fine-tuning needs one answer a row: map the column chosen as completion to train on the preferred answers")
 	}
-	problem := "supervised fine-tuning needs an answer to learn: add a column completion, or map the column that has it as completion"
+	problem := "the row has a prompt but no completion, the answer that is to be learned: add a column completion, or map the column that has it as completion"
 	if has(row, "messages") {
-		problem = "prompt wins over messages and has no completion: map messages by hand to train on it, or add a column completion"
+		problem = "the row has messages and a prompt without a completion, and prompt wins: map messages by hand to train on it, or add a column completion"
 	}
 	return unusable(ShapePromptOnly, conversational, "there is a prompt but no completion", problem)
 }
@@ -201,7 +212,7 @@ func preferenceShape(row Row) Shape {
 		role = "messages"
 	}
 	return unusable(ShapeImplicit, conversational, "there are chosen and rejected but no prompt",
-		fmt.Sprintf("supervised fine-tuning needs one answer a row: map the column chosen as %s to train on the preferred answers", role))
+		fmt.Sprintf("the row has chosen and rejected, but supervised fine-tuning needs one answer a row: map the column chosen as %s to train on the preferred answers", role))
 }
 
 func pretokenizedShape(row Row, o Options) Shape {

@@ -22,12 +22,12 @@ func (o Options) dropReason(full, trainedBefore int) string {
 		return "the row has no tokens"
 	}
 	if trainedBefore > 0 {
-		end, other := "begins after", "keep_end keeps the row's end instead"
+		other := KeepEnd
 		if o.TruncationMode == KeepEnd {
-			end, other = "ends before", "keep_start keeps the row's beginning instead"
+			other = KeepStart
 		}
-		return fmt.Sprintf("max_length=%d cuts away every token with loss: all %d of them lie past the cut of this %d-token row (what is trained %s it; raise max_length, or truncation_mode=%s)",
-			o.MaxLength, trainedBefore, full, end, other)
+		return fmt.Sprintf("max_length=%d cuts away all %d tokens with loss of this row of %d tokens: raise max_length, or set truncation_mode to %s",
+			o.MaxLength, trainedBefore, full, other)
 	}
-	return "no token of the row carries loss before truncation: its completion is empty or its masks are all zero"
+	return "no token of the row carries loss: its completion is empty, or its masks or labels leave nothing"
 }
