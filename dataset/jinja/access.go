@@ -290,6 +290,12 @@ func attribute(e *env, obj any, name string) (any, bool, error) {
 			return o.stop, true, nil
 		case "step":
 			return o.step, true, nil
+		case "count", "index":
+			items, err := listOf(e, o)
+			if err != nil {
+				return nil, false, err
+			}
+			return sequenceMethod(o, items, name)
 		}
 	case *callable:
 		if o.name == "dict" && name == "fromkeys" {

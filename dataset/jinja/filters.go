@@ -161,9 +161,6 @@ func lastFilter(_ *env, v any, a arguments) (any, error) {
 		_, w := lastRune(s)
 		return s[len(s)-w:], nil
 	}
-	if u, ok := v.(*undefined); ok {
-		return nil, u.err()
-	}
 	it := reversed(v)
 	if it == nil {
 		return nil, fail(kindType, "'%s' object is not reversible", typeName(v))
@@ -257,9 +254,6 @@ func reverseFilter(e *env, v any, a arguments) (any, error) {
 	}
 	if s, ok := text(v); ok {
 		return sliceString(s, nil, nil, int64(-1))
-	}
-	if u, ok := v.(*undefined); ok {
-		return nil, u.err()
 	}
 	if it := reversed(v); it != nil {
 		return it, nil

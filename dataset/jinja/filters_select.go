@@ -248,9 +248,8 @@ func sortFilter(e *env, v any, a arguments) (any, error) {
 		}
 	}
 	return sorted(e, items, truth(vals[0]), func(item any) (any, error) {
-		if len(getters) == 1 {
-			return getters[0].get(e, item)
-		}
+		// Keys are lists even of one value: equal values that have no order,
+		// None or undefined ones, then sort without an error.
 		key := make([]any, len(getters))
 		for i, g := range getters {
 			if key[i], err = g.get(e, item); err != nil {

@@ -134,7 +134,7 @@ func indentFilter(e *env, v any, a arguments) (any, error) {
 	s, ok := text(v)
 	if !ok {
 		_, err := binary(e, '+', v, "\n")
-		if err == nil {
+		if _, isList := v.([]any); isList {
 			err = fail(kindAttribute, "'%s' object has no attribute 'splitlines'", typeName(v))
 		}
 		return nil, err
@@ -192,7 +192,7 @@ func truncateFilter(_ *env, v any, a arguments) (any, error) {
 		} else if n <= length+leeway {
 			return v, nil
 		}
-		return nil, fail(kindType, "'%s' object cannot be truncated", typeName(v))
+		return nil, fail(kindAttribute, "'%s' object has no attribute 'rsplit'", typeName(v))
 	}
 	if int64(runeCount(s)) <= length+leeway {
 		return v, nil

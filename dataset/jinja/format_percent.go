@@ -82,7 +82,7 @@ func percentFormat(e *env, format string, v any) (string, error) {
 // indexable tells whether Python's % takes v for a mapping, which need not be used up.
 func indexable(v any) bool {
 	switch v.(type) {
-	case []any, rangeValue:
+	case []any, rangeValue, *undefined:
 		return true
 	}
 	return false

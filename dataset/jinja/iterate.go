@@ -146,6 +146,8 @@ func reversed(v any) *iterator {
 		length, at, kind = v.Len(), v.keyAt, "dict_reversekeyiterator"
 	case dictView:
 		length, at, kind = v.dict.Len(), v.at, "dict_reverseitemiterator"
+	case *undefined:
+		length = 0
 	case rangeValue:
 		length, at, kind = int(v.length), func(i int) any { return v.at(int64(i)) }, "range_iterator"
 	default:

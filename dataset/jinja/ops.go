@@ -374,11 +374,33 @@ func floatOp(op byte, x, y float64) (any, error) {
 	if x < 0 && y != math.Trunc(y) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return nil, fail(kindValue, "complex numbers are not supported")
 	}
-	z := math.Pow(x, y)
+	z := power(x, y)
 	if math.IsInf(z, 0) && !math.IsInf(x, 0) && !math.IsInf(y, 0) {
 		return nil, fail(kindOverflow, "(34, 'Numerical result out of range')")
 	}
 	return z, nil
+}
+
+// power is x ** y. Whole exponents are worked out in many digits and rounded
+// once, as good mathematical libraries do; math.Pow multiplies errors up.
+func power(x, y float64) float64 {
+	const most = 1024
+	if y != math.Trunc(y) || math.Abs(y) > most || x == 0 || math.IsInf(x, 0) || math.IsNaN(x) {
+		return math.Pow(x, y)
+	}
+	const digits = 1200 // bits
+	z, base := new(big.Float).SetPrec(digits).SetInt64(1), new(big.Float).SetPrec(digits).SetFloat64(x)
+	for n := int(math.Abs(y)); n > 0; n >>= 1 {
+		if n&1 == 1 {
+			z.Mul(z, base)
+		}
+		base.Mul(base, base)
+	}
+	if y < 0 {
+		z.Quo(new(big.Float).SetPrec(digits).SetInt64(1), z)
+	}
+	f, _ := z.Float64()
+	return f
 }
 
 // floorMod is Python's divmod of floats.

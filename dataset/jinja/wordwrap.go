@@ -25,6 +25,9 @@ func wordwrapFilter(e *env, v any, a arguments) (any, error) {
 		}
 	}
 	s, ok := text(v)
+	if u, isUndefined := v.(*undefined); isUndefined {
+		return nil, u.err()
+	}
 	if !ok {
 		return nil, fail(kindAttribute, "'%s' object has no attribute 'splitlines'", typeName(v))
 	}
