@@ -62,7 +62,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	for _, kind := range m.LayerKind {
 		s.layers = append(s.layers, &layer{kind: kind})
 	}
-	if err := s.load(); err == nil {
+	if err = s.load(); err == nil {
 		err = s.addAdapters()
 	}
 	if err != nil {
