@@ -99,6 +99,15 @@ func TestWheelIsFoundByNameAndChecked(t *testing.T) {
 	}
 	w := wheel{"package", "1.0", regexp.MustCompile(`manylinux.*\.whl$`), sum(archive)}
 	target := filepath.Join(t.TempDir(), "plugin.so")
+	relative := func(ctx context.Context, name string) (*installer.PipPackageInfo, error) {
+		info, err := ask(ctx, name) // as a mirror answers
+		info.Info.ProjectURL = server.URL + "/project/package/"
+		info.Releases["1.0"][1].URL = "../../w.whl"
+		return info, err
+	}
+	if err := w.extract(t.Context(), relative, newFetcher(), "package/plugin.so", target, "step", nil); err != nil {
+		t.Errorf("a relative address: %v", err)
+	}
 	if err := w.extract(t.Context(), ask, newFetcher(), "package/plugin.so", target, "step", nil); err != nil {
 		t.Fatal(err)
 	}

