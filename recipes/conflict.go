@@ -67,7 +67,7 @@ func when(hit bool, english, chinese, fixKey, fixValue string) *clash {
 // It looks at the recipe alone: no file is opened.
 func (r *Recipe) Conflicts() []Conflict {
 	var all []Conflict
-	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), launchRules()} {
+	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), launchRules(), ourRules()} {
 		for _, u := range rules {
 			if c := u.check(r); c != nil {
 				all = append(all, Conflict{ID: u.id, Severity: u.severity, Keys: strings.Fields(u.keys),
@@ -98,7 +98,7 @@ func (r *Recipe) unsupported() []Conflict {
 	for _, o := range optionTable().options {
 		status := c.status[o.key]
 		value, def := o.display(o.field(r)), o.display(o.field(defaults))
-		if status.State != Unsupported || !r.IsSet(o.key) || value == def || value == "false" || value == "null" {
+		if status.State != Unsupported || o.key == "resume_from_checkpoint" || o.key == "dataset_mixture" || !r.IsSet(o.key) || value == def || value == "false" || value == "null" {
 			continue
 		}
 		out = append(out, Conflict{ID: "not-supported", Severity: SeverityWarning, Keys: []string{o.key},

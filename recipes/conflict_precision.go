@@ -23,10 +23,10 @@ func precisionRules() []rule {
 				"dtype float16 with fp16 leaves no float32 copy of the weights to scale gradients for, and PyTorch stops at the first step.",
 				"dtype float16 加 fp16 没有 float32 权重副本可供缩放梯度，PyTorch 第一步就会停止。", "dtype", "float32")
 		}},
-		{"vanishing-updates", SeverityWarning, "dtype learning_rate", func(r *Recipe) *clash {
+		{"vanishing-updates", SeverityNote, "dtype learning_rate", func(r *Recipe) *clash {
 			return when((r.Dtype == "bfloat16" || r.Dtype == "float16") && !r.UsePeft && r.LearningRate < 1e-4,
-				fmt.Sprintf("dtype %s keeps the weights themselves in 16 bits in TRL; at learning_rate %g most updates are smaller than the format can add to a weight and are lost. dtype float32 with bf16 true keeps exact weights and the same speed of arithmetic.", r.Dtype, r.LearningRate),
-				fmt.Sprintf("在 TRL 中 dtype %s 让权重本身只有 16 位；learning_rate %g 时大多数更新小于该格式能加上的最小值而丢失。dtype float32 配合 bf16 true 保留精确权重，计算速度相同。", r.Dtype, r.LearningRate), "dtype", "float32")
+				fmt.Sprintf("dtype %s keeps the weights themselves in 16 bits in TRL; at learning_rate %g most updates are smaller than the format can add to a weight and are lost. sftui keeps float32 masters in any case, as dtype float32 with bf16 true does in TRL.", r.Dtype, r.LearningRate),
+				fmt.Sprintf("在 TRL 中 dtype %s 让权重本身只有 16 位；learning_rate %g 时大多数更新小于该格式能加上的最小值而丢失。sftui 总是保留 float32 主权重；在 TRL 中请用 dtype float32 加 bf16 true。", r.Dtype, r.LearningRate), "dtype", "float32")
 		}},
 		{"flash-in-float32", SeverityError, "attn_implementation dtype bf16", func(r *Recipe) *clash {
 			return when(strings.HasPrefix(r.AttnImplementation, "flash_attention") && (r.Dtype == "float32" || r.Dtype == "") && !r.MixedBf16() && !r.Fp16,
@@ -49,7 +49,7 @@ func precisionRules() []rule {
 				"use_cpu 要求用 CPU，而 device 要求用 GPU。", "use_cpu", "false")
 		}},
 		{"bf16-on-cpu", SeverityNote, "bf16 device", func(r *Recipe) *clash {
-			return when(r.MixedBf16() && r.onCPU(),
+			return when(r.Bf16 != nil && *r.Bf16 && r.onCPU(),
 				"Most CPUs have no fast bfloat16, so bf16 saves some memory there and costs speed and accuracy.",
 				"多数 CPU 没有快速的 bfloat16，在其上使用 bf16 省一点内存，却损失速度与精度。", "bf16", "false")
 		}},

@@ -65,12 +65,12 @@ func TestConflicts(t *testing.T) {
 		{"bf16-with-fp16", SeverityError, "bf16: true\nfp16: true"},
 		{"full-eval-formats", SeverityError, "bf16_full_eval: true\nfp16_full_eval: true"},
 		{"fp16-weights", SeverityError, "dtype: float16\nfp16: true\nlearning_rate: 2e-4"},
-		{"vanishing-updates", SeverityWarning, "dtype: bfloat16"},
+		{"vanishing-updates", SeverityNote, "dtype: bfloat16"},
 		{"flash-in-float32", SeverityError, "attn_implementation: flash_attention_2\nbf16: false"},
 		{"flash-on-cpu", SeverityNote, "attn_implementation: flash_attention_2\ndevice: cpu"},
 		{"unknown-attention", SeverityWarning, "attn_implementation: flash"},
 		{"cpu-and-gpu", SeverityError, "use_cpu: true\ndevice: cuda"},
-		{"bf16-on-cpu", SeverityNote, "device: cpu"},
+		{"bf16-on-cpu", SeverityNote, "device: cpu\nbf16: true"},
 		{"pure-go-device", SeverityWarning, "device: go\nbf16: false"},
 		{"both-quantizations", SeverityError, "load_in_4bit: true\nload_in_8bit: true\nuse_peft: true\nlearning_rate: 2e-4"},
 		{"quantized-without-adapter", SeverityError, "load_in_4bit: true\nlearning_rate: 2e-4"},
@@ -134,6 +134,12 @@ func TestConflicts(t *testing.T) {
 		{"accumulation-twice", SeverityError, "gradient_accumulation_steps: 2\naccelerator_config: {gradient_accumulation_kwargs: {num_steps: 4}}"},
 		{"hub-without-name", SeverityNote, "push_to_hub: true"},
 		{"not-supported", SeverityWarning, "fp16: true"},
+		{"loss-not-supported", SeverityError, "loss_type: dft"},
+		{"optimizer-not-supported", SeverityError, "optim: adamw_8bit"},
+		{"schedule-not-supported", SeverityError, "lr_scheduler_type: greedy\neval_strategy: epoch\neval_holdout: 0.1"},
+		{"sampling-not-supported", SeverityError, "train_sampling_strategy: group_by_length"},
+		{"mixture-not-supported", SeverityError, "dataset_name: null\ndataset_mixture: {datasets: [{id: a}]}"},
+		{"resume-in-recipe", SeverityWarning, "resume_from_checkpoint: runs/a"},
 	}
 	covered := map[string]bool{}
 	for _, tt := range tests {
@@ -156,7 +162,7 @@ func TestConflicts(t *testing.T) {
 			}
 		})
 	}
-	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), launchRules()} {
+	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), launchRules(), ourRules()} {
 		for _, u := range rules {
 			if !covered[u.id] {
 				t.Errorf("no test triggers %s", u.id)
