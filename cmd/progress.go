@@ -140,9 +140,14 @@ func (p *progress) enter(e *run.Event) {
 		p.bar(true)
 		return
 	}
-	if e.Phase != string(run.Training) {
-		p.say("%s", text)
+	switch run.State(e.Phase) {
+	case run.Training, run.Evaluating, run.Saving:
+		// A line of their own follows when they are done.
+		if e.Message == "" {
+			return
+		}
 	}
+	p.say("%s", text)
 }
 
 // share shows how far a phase is.

@@ -64,7 +64,7 @@ func (l *loop) evaluate(ctx context.Context) error {
 	l.out.enter(run.Evaluating, "")
 	start := time.Now()
 	var lossSum, weights, accuracy float64
-	var batches int
+	var batches, rowsDone int
 	result := run.Event{Kind: run.KindEval, Step: l.state.Step, Epoch: l.out.snapshot().Epoch}
 	told := start
 	for at := (Position{}); at.Epoch == 0; {
@@ -86,12 +86,13 @@ func (l *loop) evaluate(ctx context.Context) error {
 			accuracy += float64(m.Correct) / float64(m.Trained)
 		}
 		batches++
+		rowsDone += l.eval.batch
 		result.TrainedTokens += m.Trained
 		result.Tokens += m.Tokens
 		at = w.next
 		if time.Since(told) >= evalProgress {
 			told = time.Now()
-			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(at.Offset), Total: int64(l.eval.feed.Len())})
+			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(min(rowsDone, l.eval.feed.Len())), Total: int64(l.eval.feed.Len())})
 		}
 	}
 	if weights == 0 {

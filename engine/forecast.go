@@ -135,10 +135,11 @@ func targeted(name string, modules []string) bool {
 // CPU and CUDA plugins.
 const (
 	pluginBytes    = 320 << 20 // process, plugin, tokenizer and compiled code
-	headChunkCPU   = 64 << 20
-	headChunkCUDA  = 1 << 30
-	headCopies     = 3 // logits, their exponentials, their gradient
-	updateElements = 4 // buffers of the largest weight during its update
+	headBytesCPU   = 64 << 20  // most that one chunk of logits takes
+	headBytesCUDA  = 1 << 30
+	headRows       = 1024 // most trained positions in a chunk
+	headCopies     = 3    // logits, their exponentials, their gradient
+	updateElements = 4    // buffers of the largest weight during its update
 )
 
 // Estimate adds up the memory of training a model in batches of a shape.
@@ -156,13 +157,20 @@ func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) 
 	e.Moments = 2 * float32Bytes * trainable
 	e.Activations = activationBytes(m, c, shape)
 	e.Block = blockBytes(m, c, shape)
-	e.Head = headCopies * headChunkCPU
-	if cuda {
-		e.Head = headCopies * headChunkCUDA
-	}
+	e.Head = headCopies * headBytes(m, shape, cuda)
 	e.Optimizer = updateElements * float32Bytes * largestTrained(m, c)
 	e.Code = pluginBytes
 	return e
+}
+
+// headBytes is the size of one chunk of logits.
+func headBytes(m *model.Model, shape compute.Shape, cuda bool) int64 {
+	most := int64(headBytesCPU)
+	if cuda {
+		most = headBytesCUDA
+	}
+	row := float32Bytes * int64(m.Config.VocabSize)
+	return row * max(1, min(int64(shape.Positions()), headRows, most/row))
 }
 
 // elementBytes is the size of a value in the type that products are computed in.

@@ -16,7 +16,7 @@ func (f *Forecaster) remedies(r *recipes.Recipe) ([]Remedy, error) {
 	if err != nil {
 		return nil, err
 	}
-	var list []Remedy
+	list := []Remedy{}
 	add := func(m compute.Memory, effect string, set map[string]string) {
 		if saves := now.Total() - m.Total(); saves > 0 {
 			list = append(list, Remedy{Set: set, TotalBytes: m.Total(), SavesBytes: saves, Effect: effect})
