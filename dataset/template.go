@@ -136,11 +136,6 @@ func (c *chat) parsed(source string) (*jinja.Template, error) {
 	return template, nil
 }
 
-// spanFinder finds the assistant's part of a template's output without marks.
-type spanFinder interface {
-	AssistantSpans(in jinja.ChatInput, lim jinja.Limits) (jinja.Rendered, error)
-}
-
 // render writes messages as text; with spans it also finds the characters
 // that the assistant generates.
 func (c *chat) render(r request, messages []any, generationPrompt, spans bool) (jinja.Rendered, error) {
@@ -151,13 +146,9 @@ func (c *chat) render(r request, messages []any, generationPrompt, spans bool) (
 	}
 	var out jinja.Rendered
 	var err error
-	marks, canMark := any(r.template).(spanFinder)
-	switch {
-	case spans && !r.template.HasGeneration() && !canMark:
-		return out, fmt.Errorf("assistant_only_loss needs {%% generation %%} marks around the assistant's part of the chat template: add them, or set assistant_only_loss to false")
-	case spans && !r.template.HasGeneration():
-		out, err = marks.AssistantSpans(in, jinja.Limits{})
-	default:
+	if spans {
+		out, err = r.template.AssistantSpans(in, jinja.Limits{})
+	} else {
 		out, err = r.template.RenderChat(in, jinja.Limits{})
 	}
 	if err != nil {
