@@ -192,6 +192,9 @@ func scheduledChanges(list []string, learningRate float64) ([]engine.Change, err
 // refuseConflicts prints what the recipe's options say to each other, and
 // refuses when that is an error.
 func refuseConflicts(r *recipes.Recipe, force bool, w io.Writer) error {
+	for _, n := range r.Notes() {
+		fmt.Fprintf(w, "note: %s\n", n.English)
+	}
 	for _, c := range r.Conflicts() {
 		if c.Severity == recipes.SeverityError && !force {
 			hint := ""

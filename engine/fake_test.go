@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type fakeTrainer struct {
 	onMicro func(step int)      // called at each Micro
 	slow    func(compute.Shape) // called when a shape is compiled
 	memory  int64
+	full    int // exports that find the disk full before one works
 }
 
 func newFake() *fakeTrainer {
@@ -178,6 +180,10 @@ func (f *fakeTrainer) LoadState(dir string) error {
 }
 
 func (f *fakeTrainer) Export(dir string, _ compute.ExportOptions) error {
+	if f.full > 0 {
+		f.full--
+		return &os.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}
+	}
 	return os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, "%v", f.w), 0o644)
 }
 

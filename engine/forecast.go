@@ -366,6 +366,9 @@ func (f *Forecaster) readDevice(ctx context.Context, o ForecastOptions, out *For
 	defer dev.Close()
 	out.Device, out.LimitBytes = dev.Name, int64(dev.Memory().Limit)
 	f.cuda = dev.Kind == device.CUDA
+	if f.config.DType == "" {
+		f.config.DType = defaultType(dev.Kind)
+	}
 	return nil
 }
 

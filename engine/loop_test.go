@@ -510,6 +510,56 @@ func TestFork(t *testing.T) {
 	}
 }
 
+// A full disk pauses the run; with room again it goes on as if nothing had been.
+func TestFullDiskPauses(t *testing.T) {
+	f := newFixture(t, 20)
+	whole, err := train(t, f, newFake(), nil, "save_strategy=steps", "save_steps=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := newFake()
+	fake.full = 2
+	control := NewControl(nil)
+	pauses := 0
+	res, err := train(t, f, fake, func(o *TrainOptions) {
+		o.Control = control
+		o.OnEvent = func(e run.Event) {
+			if e.Kind == run.KindWarning && e.Code == run.CodeDisk {
+				pauses++
+			}
+			if pauses > 0 {
+				control.Resume()
+			}
+		}
+	}, "save_strategy=steps", "save_steps=3")
+	if err != nil || res.State != run.Finished || pauses != 1 {
+		t.Fatalf("%+v %v after %d pauses", res, err, pauses)
+	}
+	sameSteps(t, steps(t, res.Dir), steps(t, whole.Dir))
+	if _, err := os.Stat(filepath.Join(res.Dir, "checkpoint-3", stateFile)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Data preparation can be stopped; the run is then stopped, not failed.
+func TestStopBeforeTraining(t *testing.T) {
+	f := newFixture(t, 20)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := filepath.Join(t.TempDir(), "run")
+	res, err := Train(ctx, TrainOptions{Recipe: f.recipe(t), RunDir: dir, Host: newFake().host(f.model)})
+	if !errors.Is(err, context.Canceled) || res.Status.Step != 0 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	r, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.Status(); err != nil || s.State != run.Stopped {
+		t.Errorf("%+v %v", s, err)
+	}
+}
+
 func TestMemoryRefusal(t *testing.T) {
 	f := newFixture(t, 10)
 	fake := newFake()

@@ -151,10 +151,11 @@ func deviceKind(r *recipes.Recipe) string {
 
 // ComputeConfig is what a recipe asks of the tensor engine for the model in dir.
 // Weights and moments are always float32; bf16 (or a dtype of bfloat16) says
-// that products are computed in bfloat16.
+// that products are computed in bfloat16. An empty DType leaves the choice to
+// the device.
 func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 	c := compute.Config{
-		ModelDir: dir, DType: "float32", Attention: r.AttnImplementation,
+		ModelDir: dir, Attention: r.AttnImplementation,
 		GradientCheckpointing: r.GradientCheckpointing,
 		Seed:                  int64(r.Seed), LabelSmoothing: r.LabelSmoothingFactor,
 		Optimizer: compute.OptimizerConfig{
@@ -164,8 +165,11 @@ func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 	if r.ActivationCheckpointing != nil {
 		c.GradientCheckpointing = *r.ActivationCheckpointing
 	}
-	if r.Bf16 != nil && *r.Bf16 || r.Dtype == "bfloat16" {
+	switch {
+	case r.Bf16 != nil && *r.Bf16 || r.Dtype == "bfloat16":
 		c.DType = "bfloat16"
+	case r.Bf16 != nil || r.Fp16:
+		c.DType = "float32"
 	}
 	if r.MaxLength != nil {
 		c.MaxLength = *r.MaxLength
@@ -238,7 +242,6 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 		return err
 	}
 	t.loop = l
-	t.o.Control.attach(r.LearningRate, t.data.train.Fixed(), t.out.snapshot)
 	t.announce(l, perEpoch)
 	return nil
 }
@@ -313,6 +316,12 @@ func (t *training) announce(l *loop, perEpoch int) {
 	if t.o.Resume && t.resume.checkpoint != "" {
 		// The event was written after the checkpoint and cut off with the rest.
 		t.out.emit(run.Event{Kind: run.KindCheckpoint, Step: l.state.Step, Path: t.resume.checkpoint})
+	}
+	for _, why := range t.skipped {
+		t.out.warn(run.CodeCheckpoint, l.state.Step, "passed over: "+why, nil)
+	}
+	if t.o.Recipe.Bf16 == nil && !t.o.Recipe.Fp16 && info.DType == "float32" {
+		t.out.log("bf16 is not set: products are computed in float32 here, where TRL would use bfloat16")
 	}
 	t.warnNotHonoured()
 	if n := len(t.data.dropped); n > 0 {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"sftui/dataset"
@@ -51,6 +52,9 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 	if err != nil {
 		return nil, err
 	}
+	if c.DType == "" {
+		c.DType = defaultType(dev.Kind)
+	}
 	session, err := compute.Open(dev, c)
 	if err != nil {
 		dev.Close()
@@ -60,6 +64,16 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 		session.Close()
 		dev.Close()
 	}}, nil
+}
+
+// defaultType is what products are computed in where the recipe leaves bf16
+// open: bfloat16 as in TRL on a GPU; float32 elsewhere, because processors
+// without native bfloat16 are many times slower with it.
+func defaultType(deviceKind string) string {
+	if deviceKind == device.CUDA {
+		return "bfloat16"
+	}
+	return "float32"
 }
 
 // TrainOptions says what to train and where.
@@ -144,7 +158,8 @@ type training struct {
 	tok      *dataset.Tokenizer
 	data     *trainingData
 	loop     *loop
-	accepted bool // a resume passed its checks; from here the folder is ours to write
+	skipped  []string // checkpoints that could not be read, and why
+	accepted bool     // a resume passed its checks; from here the folder is ours to write
 }
 
 // begin finds the checkpoint, and opens the events and the control socket.
@@ -161,9 +176,7 @@ func (t *training) begin() error {
 		if t.resume, skipped, err = findResume(t.folder); err != nil {
 			return err
 		}
-		for _, why := range skipped {
-			fmt.Fprintln(os.Stderr, "sftui:", why)
-		}
+		t.skipped = skipped
 	case t.o.From != "":
 		var err error
 		if t.resume, err = readResume(t.o.From); err != nil {
@@ -199,6 +212,7 @@ func (t *training) openFolder() error {
 	if err := run.WriteFileAtomic(t.folder.Path(run.RecipeFile), t.o.Recipe.YAML(), true); err != nil {
 		return fmt.Errorf("write the effective recipe: %w", err)
 	}
+	t.o.Control.attach(t.o.Recipe.LearningRate, t.o.Replay != "", t.out.snapshot)
 	t.server, err = t.folder.Listen(t.o.Control.Handle)
 	return err
 }
@@ -250,7 +264,7 @@ func (t *training) run(ctx context.Context) error {
 	if err != nil {
 		return t.loop.afterFailure(ctx, err)
 	}
-	return t.loop.finish()
+	return t.loop.finish(ctx)
 }
 
 // end records how the run ended.
@@ -263,6 +277,8 @@ func (t *training) end(err error) (Result, error) {
 	switch {
 	case errors.Is(err, errStopped):
 		reason = run.Stopped
+	case errors.Is(err, context.Canceled):
+		reason, message = run.Stopped, "stopped before training began"
 	case err != nil:
 		reason, message = run.Failed, err.Error()
 	}
@@ -287,8 +303,9 @@ func (t *training) release() {
 		t.opened.Close()
 	}
 	for _, c := range []func() error{t.closeServer, t.closeData, t.closeTokenizer} {
-		if err := c(); err != nil {
-			fmt.Fprintln(os.Stderr, "sftui:", err)
+		if err := c(); err != nil && t.o.OnEvent != nil {
+			// The run is over and recorded; nothing of it is lost.
+			t.o.OnEvent(run.Event{Kind: run.KindLog, Time: time.Now(), Message: err.Error()})
 		}
 	}
 }
@@ -315,7 +332,7 @@ func (t *training) closeTokenizer() error {
 }
 
 // finish loads the best model where asked for, and writes the final one.
-func (l *loop) finish() error {
+func (l *loop) finish(ctx context.Context) error {
 	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil && l.state.Best.Step != l.state.Step {
 		path := l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Best.Step))
 		if err := l.trainer.LoadState(filepath.Join(path, optimizerDir)); err != nil {
@@ -325,7 +342,12 @@ func (l *loop) finish() error {
 		}
 	}
 	l.out.enter(run.Saving, "writing the final model")
-	return exportTo(l.trainer, l.run.Path(run.ModelDir), l.export)
+	for {
+		err := exportTo(l.trainer, l.run.Path(run.ModelDir), l.export)
+		if !errors.Is(err, syscall.ENOSPC) || !l.waitForDisk(ctx, err) {
+			return err
+		}
+	}
 }
 
 // exportOptions are those of a run's models. Their type is the one that
