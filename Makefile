@@ -11,6 +11,8 @@ GO      ?= go
 # The linker finds libtokenizers.a here. simd speeds up the pure Go backend; it exists on amd64 only.
 export CGO_ENABLED := 1
 export CGO_LDFLAGS := -O2 -g -L$(CACHE)/native/tokenizers-$(TOKENIZERS_VERSION)
+# NVIDIA's header marks functions as deprecated that its Go binding wraps all the same.
+export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 ifeq ($(shell $(GO) env GOARCH),amd64)
 export GOEXPERIMENT := simd
 endif

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Progress is one report of a step. Total is 0 while it is not known; Done and Total are bytes unless Note says
@@ -111,9 +112,10 @@ type source struct {
 	get  func(ctx context.Context, tmp string) error
 }
 
-// firstOf tries the sources in order. When none works the error says why for each, and then what the user can do.
+// firstOf tries the sources in order, each with tmp emptied ("" when they need none). When none works the error says why
+// for each, and then what the user can do.
 func firstOf(ctx context.Context, step, advice string, report Reporter, tmp string, sources ...source) error {
-	var failures string
+	var failures []string
 	for _, s := range sources {
 		report.note(step, "trying %s", s.name)
 		err := s.get(ctx, tmp)
@@ -123,11 +125,15 @@ func firstOf(ctx context.Context, step, advice string, report Reporter, tmp stri
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		report.note(step, "%s: %v", s.name, err)
-		failures += fmt.Sprintf("%s (%v); ", s.name, err)
+		why := strings.TrimPrefix(err.Error(), step+": ")
+		report.note(step, "%s: %s", s.name, why)
+		failures = append(failures, fmt.Sprintf("%s (%s)", s.name, why))
+		if tmp == "" {
+			continue
+		}
 		if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("could not be got from %s%s", failures, advice)
+	return fmt.Errorf("could not be got from %s; %s", strings.Join(failures, " or "), advice)
 }

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -40,7 +42,7 @@ func (f fetcher) get(ctx context.Context, url string) (*http.Response, error) {
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, unreachable(err)
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
@@ -114,4 +116,28 @@ func fileSHA256(path string) (string, error) {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
 	return hex.EncodeToString(hash.Sum(nil)), nil
+}
+
+// unreachable says in a few words what was wrong with a connection: which host, and whether it is unknown, silent or refusing.
+// Other errors stay as they are.
+func unreachable(err error) error {
+	var request *url.Error
+	if !errors.As(err, &request) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	host := request.URL
+	if u, parseErr := url.Parse(request.URL); parseErr == nil {
+		host = u.Host
+	}
+	var lookup *net.DNSError
+	var errno syscall.Errno
+	switch {
+	case request.Timeout():
+		return fmt.Errorf("%s did not answer in time", host)
+	case errors.As(err, &lookup):
+		return fmt.Errorf("%s cannot be found: no network, or it is blocked", host)
+	case errors.As(err, &errno):
+		return fmt.Errorf("%s cannot be reached: %w", host, errno)
+	}
+	return err
 }

@@ -77,7 +77,7 @@ func (h hubClient) fetch(ctx context.Context, id, revision, step string, report 
 	if h.offline {
 		return "", errors.New("HF_HUB_OFFLINE is set and the model was not downloaded before")
 	}
-	return "", fmt.Errorf("the hub cannot be reached: %w", err)
+	return "", fmt.Errorf("the hub cannot be asked: %w", err)
 }
 
 // probe asks for the model with short time-outs: the library's own downloads have none.
@@ -93,7 +93,7 @@ func (h hubClient) probe(ctx context.Context, id, revision string) error {
 	}
 	resp, err := newFetcher().client.Do(req)
 	if err != nil {
-		return err
+		return unreachable(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // only the status matters
 	switch resp.StatusCode {

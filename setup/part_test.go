@@ -3,11 +3,15 @@ package setup
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -121,7 +125,7 @@ func TestFirstOfSaysWhyEachSourceFailed(t *testing.T) {
 		t.Error(err)
 	}
 	err := firstOf(t.Context(), "s", "do this", nil, t.TempDir(), fails("first", "no route"), dirty)
-	if err == nil || err.Error() != "could not be got from first (no route); second (broke off); do this" {
+	if err == nil || err.Error() != "could not be got from first (no route) or second (broke off); do this" {
 		t.Errorf("error %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -189,5 +193,23 @@ func TestCargoOfAnotherHomeIsFound(t *testing.T) {
 	t.Setenv("HOME", "/nowhere")
 	if _, err := findCargo(t.Context()); err == nil || !strings.Contains(err.Error(), "cargo is not installed") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestUnreachableIsBrief(t *testing.T) {
+	ask := func(cause error) string {
+		return unreachable(fmt.Errorf("fetch: %w", &url.Error{Op: "Get", URL: "https://host.example/a/b", Err: cause})).Error()
+	}
+	for want, cause := range map[string]error{
+		"host.example cannot be found: no network, or it is blocked": &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "host.example"}},
+		"host.example cannot be reached: connection refused":         &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)},
+		"host.example did not answer in time":                        context.DeadlineExceeded,
+	} {
+		if got := ask(cause); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if other := errors.New("SHA-256 differs"); !errors.Is(unreachable(other), other) {
+		t.Error("another error was changed")
 	}
 }

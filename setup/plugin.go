@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,35 +88,31 @@ func installedPlugin(kind string) string {
 	return ""
 }
 
+// cpuPlugin keeps the two versions in folders of their own, so that it can be seen which one is used.
 func cpuPlugin(ctx context.Context, report Reporter) (string, error) {
 	if path := FindPlugin(CPU); path != "" {
 		return path, nil
 	}
-	parts := cpuPluginParts()
-	fromWheel, official := parts[0], parts[1]
-	dir, err := official.install(ctx, report, func(ctx context.Context, tmp string) error {
-		report.note(cpuStep, "trying GitHub's release %s", cpuReleaseVersion)
-		return officialCPUPlugin(ctx, newFetcher(), githubAPI, tmp, report)
-	})
-	if err == nil {
-		return filepath.Join(dir, pluginFile), nil
-	}
-	if ctx.Err() != nil {
-		return "", err
-	}
 	const advice = "connect this machine to the network, set PJRT_PLUGIN_LIBRARY_PATH to a folder with " + pluginFile + ", or use --device go for tiny models"
-	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		return "", fmt.Errorf("%w; %s", err, advice)
+	parts := cpuPluginParts()
+	into := func(p part, fill func(ctx context.Context, tmp string) error) func(context.Context, string) error {
+		return func(ctx context.Context, _ string) error {
+			_, err := p.install(ctx, report, fill)
+			return err
+		}
 	}
-	report.note(cpuStep, "%v", err)
-	dir, wheelErr := fromWheel.install(ctx, report, func(ctx context.Context, tmp string) error {
-		report.note(cpuStep, "trying the wheel %s %s", cpuPluginWheel.name, cpuPluginWheel.version)
-		return cpuPluginFromWheel(ctx, pythonRegistry, newFetcher(), tmp, report)
-	})
-	if wheelErr != nil {
-		return "", fmt.Errorf("%w; GitHub's release: %w; %s", wheelErr, errors.Unwrap(err), advice)
+	sources := []source{{"GitHub's release " + cpuReleaseVersion, into(parts[1], func(ctx context.Context, tmp string) error {
+		return officialCPUPlugin(ctx, newFetcher(), githubAPI, tmp, report)
+	})}}
+	if runtime.GOOS == "linux" && runtime.GOARCH == "amd64" {
+		sources = append(sources, source{"the wheel " + cpuPluginWheel.name + " " + cpuPluginWheel.version, into(parts[0], func(ctx context.Context, tmp string) error {
+			return cpuPluginFromWheel(ctx, pythonRegistry, newFetcher(), tmp, report)
+		})})
 	}
-	return filepath.Join(dir, pluginFile), nil
+	if err := firstOf(ctx, cpuStep, advice, report, "", sources...); err != nil {
+		return "", fmt.Errorf("%s: %w", cpuStep, err)
+	}
+	return FindPlugin(CPU), nil
 }
 
 func officialCPUPlugin(ctx context.Context, f fetcher, api, tmp string, report Reporter) error {

@@ -134,7 +134,7 @@ func TestResolveHubErrors(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	server.Close()
-	if _, err := ResolveModel(t.Context(), "owner/third", "", nil); err == nil || !strings.Contains(err.Error(), "cannot be reached") {
+	if _, err := ResolveModel(t.Context(), "owner/third", "", nil); err == nil || !strings.Contains(err.Error(), "cannot be reached: connection refused") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -53,7 +53,7 @@ func pythonRegistry(ctx context.Context, name string) (*installer.PipPackageInfo
 func (w wheel) extract(ctx context.Context, ask registry, f fetcher, member, target, step string, report Reporter) error {
 	info, err := ask(ctx, w.name)
 	if err != nil {
-		return fmt.Errorf("the Python registry could not be asked: %w", err)
+		return fmt.Errorf("the Python registry cannot be asked: %w", unreachable(err))
 	}
 	release, err := installer.PipSelectRelease(info.Releases[w.version], w.platform, true)
 	if err != nil {
