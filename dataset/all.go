@@ -28,19 +28,44 @@ func (p *Preparer) All(ctx context.Context, workers int, progress func(done, tot
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.arrange(rows)
+	return p.arrange(memoryRows(rows))
+}
+
+// rowStore is where prepared rows are kept: in memory, or in a mapped file.
+type rowStore interface {
+	count() int
+	facts(i int) rowFacts
+	row(i int) (compactRow, error)
+}
+
+// rowFacts is what arranging the rows needs to know of one.
+type rowFacts struct {
+	dropped string
+	full    int // tokens before truncation
+	kept    int // tokens after it
+}
+
+// memoryRows are rows in memory.
+type memoryRows []compactRow
+
+func (m memoryRows) count() int                    { return len(m) }
+func (m memoryRows) row(i int) (compactRow, error) { return m[i], nil }
+
+func (m memoryRows) facts(i int) rowFacts {
+	return rowFacts{dropped: m[i].dropped, full: m[i].full, kept: len(m[i].ids)}
 }
 
 // arrange drops, packs and shuffles prepared rows.
-func (p *Preparer) arrange(rows []compactRow) (Dataset, []Example, error) {
+func (p *Preparer) arrange(rows rowStore) (Dataset, []Example, error) {
 	var dropped []Example
-	kept := make([]int, 0, len(rows))
-	for i, row := range rows {
-		if row.dropped == "" {
+	kept := make([]int, 0, rows.count())
+	for i := range rows.count() {
+		facts := rows.facts(i)
+		if facts.dropped == "" {
 			kept = append(kept, i)
 			continue
 		}
-		dropped = append(dropped, Example{Row: i, Dropped: row.dropped, FullLength: row.full})
+		dropped = append(dropped, Example{Row: i, Dropped: facts.dropped, FullLength: facts.full})
 	}
 	d := &prepared{rows: rows, paddingFree: p.o.paddingFree()}
 	if len(kept) == 0 {
@@ -54,7 +79,11 @@ func (p *Preparer) arrange(rows []compactRow) (Dataset, []Example, error) {
 		return d, dropped, nil
 	}
 	for _, row := range kept {
-		for _, part := range p.parts(row, rows[row]) {
+		parts, err := p.parts(row, rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, part := range parts {
 			d.sequences = append(d.sequences, []piece{part})
 		}
 	}
@@ -63,10 +92,14 @@ func (p *Preparer) arrange(rows []compactRow) (Dataset, []Example, error) {
 
 // parts are the rows that a prepared row becomes: itself, or several where
 // long rows are split. Parts without loss are left out.
-func (p *Preparer) parts(i int, row compactRow) []piece {
-	whole := piece{row: i, to: len(row.ids)}
+func (p *Preparer) parts(i int, rows rowStore) ([]piece, error) {
+	whole := piece{row: i, to: rows.facts(i).kept}
 	if !p.o.splits() || whole.to <= p.o.MaxLength {
-		return []piece{whole}
+		return []piece{whole}, nil
+	}
+	row, err := rows.row(i)
+	if err != nil {
+		return nil, err
 	}
 	var parts []piece
 	for from := 0; from < whole.to; from += p.o.MaxLength {
@@ -75,7 +108,7 @@ func (p *Preparer) parts(i int, row compactRow) []piece {
 			parts = append(parts, part)
 		}
 	}
-	return parts
+	return parts, nil
 }
 
 // permuted is values in the order of datasets' shuffle.
@@ -236,9 +269,9 @@ func (row compactRow) appendLabels(labels []int32, from, to int) []int32 {
 	return labels
 }
 
-// prepared is a Dataset in memory: each sequence is the pieces it is made of.
+// prepared is a Dataset: each sequence is the pieces it is made of.
 type prepared struct {
-	rows        []compactRow
+	rows        rowStore
 	sequences   [][]piece
 	packed      bool // sequences hold several rows
 	documents   bool // their borders are kept as SeqLengths
@@ -249,7 +282,7 @@ type prepared struct {
 func (d *prepared) pack(kept []int, o Options) {
 	lengths := make([]int, len(kept))
 	for i, row := range kept {
-		lengths[i] = len(d.rows[row].ids)
+		lengths[i] = d.rows.facts(row).kept
 	}
 	d.packed, d.documents = true, o.PackingStrategy != PackWrapped
 	d.sequences = pack(lengths, o.MaxLength, o.PackingStrategy, o.DatasetNumProc)
@@ -271,7 +304,10 @@ func (d *prepared) At(i int) (Example, error) {
 	}
 	var e Example
 	for _, part := range d.sequences[i] {
-		row := d.rows[part.row]
+		row, err := d.rows.row(part.row)
+		if err != nil {
+			return Example{}, err
+		}
 		e.InputIDs = append(e.InputIDs, row.ids[part.from:part.to]...)
 		e.Labels = row.appendLabels(e.Labels, part.from, part.to)
 		if d.packed {

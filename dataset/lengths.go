@@ -60,6 +60,7 @@ type ScanOptions struct {
 	CacheDir   string // where results are kept and continued; "" keeps nothing
 	StoreIDs   bool   // keep the prepared ids there too, for training
 	VocabSize  int    // decides the width of kept ids; 0 when unknown
+	Straight   bool   // every row in file order, without a sample and the largest first
 	// Content is the data's Fingerprint; found out when empty.
 	Content string
 	Report  func(ScanProgress) // called from one goroutine, about five times a second
@@ -124,43 +125,95 @@ func NewScan(ctx context.Context, src Source, prep RowPreparer, o ScanOptions) (
 		return nil, err
 	}
 	s.store = store
-	for _, r := range store.rows {
+	s.found(store.rows)
+	return s, nil
+}
+
+// found books rows that the cache has.
+func (s *Scan) found(rows []RowLength) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range rows {
 		s.take(r, "")
 		s.covered[r.Row] = true
 	}
 	s.resumed = s.known
-	if s.known == n {
+	if s.known == len(s.lengths) {
 		s.stage = StageDone
 	}
-	return s, nil
+}
+
+// openStore makes the cache ready for writing; done says that it has all rows.
+func (s *Scan) openStore(ctx context.Context) (done bool, err error) {
+	if err := s.store.acquire(ctx, s.found); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	if s.opts.StoreIDs {
+		s.forget()
+	}
+	done = s.known == len(s.lengths) && len(s.store.rows) == s.known && (!s.opts.StoreIDs || s.store.prepared() != "")
+	s.mu.Unlock()
+	if done {
+		s.setStage(StageDone)
+		s.store.release()
+		return true, nil
+	}
+	if err := s.store.begin(); err != nil {
+		s.store.release()
+		return false, err
+	}
+	return false, nil
+}
+
+// forget drops lengths whose ids the cache has lost, so that they are prepared
+// again; the caller holds s.mu.
+func (s *Scan) forget() {
+	kept := make([]bool, len(s.lengths))
+	for _, r := range s.store.rows {
+		kept[r.Row] = true
+	}
+	for i, r := range s.lengths {
+		if r.Tokens >= 0 && !kept[i] {
+			s.lengths[i] = RowLength{Row: i, Tokens: -1}
+			s.known--
+			s.tokens -= int64(r.Tokens)
+		}
+	}
+}
+
+// closeStore ends writing after a run that ended with err.
+func (s *Scan) closeStore(err error) error {
+	s.mu.Lock()
+	whole := s.known == len(s.lengths)
+	s.mu.Unlock()
+	if endErr := s.store.end(whole && err == nil); err == nil {
+		err = endErr
+	}
+	s.store.release()
+	return err
 }
 
 // Run scans until every row is known or ctx ends; it can be run again, and
 // with a cache a later Scan goes on where this one stopped.
 func (s *Scan) Run(ctx context.Context) (err error) {
 	s.mu.Lock()
-	done := s.stage == StageDone
 	s.started = time.Now()
 	s.mu.Unlock()
-	if done {
-		return nil
-	}
-	if s.store != nil {
-		if err := s.store.begin(); err != nil {
-			return err
-		}
-		defer func() {
-			s.mu.Lock()
-			whole := s.known == len(s.lengths)
-			s.mu.Unlock()
-			if endErr := s.store.end(whole && err == nil); err == nil {
-				err = endErr
-			}
-		}()
-	}
 	stopReports := s.reports()
 	defer stopReports()
-	for _, stage := range []func(context.Context) error{s.sample, s.largest, s.all} {
+	if s.store != nil {
+		done, err := s.openStore(ctx)
+		if done || err != nil {
+			return err
+		}
+		defer func() { err = s.closeStore(err) }()
+	}
+	stages := []func(context.Context) error{s.sample, s.largest, s.all}
+	if s.opts.Straight {
+		stages = stages[2:]
+	}
+	for _, stage := range stages {
 		if err := stage(ctx); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -35,6 +36,7 @@ type lengthStore struct {
 	file    *os.File
 	out     *bufio.Writer
 	ids     *mappedWriter
+	lock    *os.File // held so that no other process writes here
 	flushed time.Time
 	table   *crc32.Table
 }
@@ -46,18 +48,51 @@ const (
 
 func openLengthStore(o ScanOptions, prepared string, total int) (*lengthStore, error) {
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%v\x00%d", o.Content, prepared, total, o.StoreIDs, o.EOS))
-	st := &lengthStore{
-		dir: filepath.Join(o.CacheDir, "scan-"+hex.EncodeToString(key[:12])), fingerprint: hex.EncodeToString(key[:]),
-		storeIDs: o.StoreIDs, width: idWidth(o.VocabSize), total: total, table: crcTable(),
-	}
+	st := &lengthStore{fingerprint: hex.EncodeToString(key[:]), storeIDs: o.StoreIDs, width: idWidth(o.VocabSize), total: total, table: crcTable()}
 	if o.StoreIDs {
 		st.places = make([]recordPlace, total)
 	}
+	st.dir = filepath.Join(o.CacheDir, "scan-"+hex.EncodeToString(key[:12]))
 	if err := os.MkdirAll(st.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the cache folder %s cannot be made: %w; set XDG_CACHE_HOME to a folder that can be written", st.dir, err)
 	}
 	st.load()
 	return st, nil
+}
+
+// acquire takes the folder's lock and reads what other processes have added
+// since. While one of them is writing, it waits, and tells found from time to
+// time what there is by now.
+func (st *lengthStore) acquire(ctx context.Context, found func([]RowLength)) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		lock, taken := lockFile(filepath.Join(st.dir, "lock"))
+		st.mu.Lock()
+		st.lock = lock
+		st.load()
+		rows := st.rows
+		st.mu.Unlock()
+		found(rows)
+		if !taken {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+// release lets other processes write to the folder.
+func (st *lengthStore) release() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.lock != nil {
+		_ = st.lock.Close()
+		st.lock = nil
+	}
 }
 
 func (st *lengthStore) journal() string { return filepath.Join(st.dir, "lengths.bin") }
@@ -81,6 +116,7 @@ func (st *lengthStore) prepared() string {
 
 // load reads the journal up to its first damaged entry.
 func (st *lengthStore) load() {
+	st.rows, st.end0, st.mapped0 = nil, 0, 0
 	data, err := os.ReadFile(st.journal())
 	if err != nil || len(data) < len(journalMagic) || string(data[:len(journalMagic)]) != journalMagic {
 		return

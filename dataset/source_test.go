@@ -188,7 +188,7 @@ func TestFolderSplitsAndGlobs(t *testing.T) {
 }
 
 // Each bad input is one sentence that names the file, and the row or line.
-func TestBadInput(t *testing.T) {
+func TestBadFiles(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {
 		p := filepath.Join(dir, name)
