@@ -223,7 +223,7 @@ func prepareOne(ctx context.Context, src *part, tok *dataset.Tokenizer, o datase
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	rows, dropped, err := p.All(ctx, runtime.NumCPU(), progress)
+	rows, dropped, err := p.AllStored(ctx, "", runtime.NumCPU(), progress)
 	if err != nil {
 		return nil, nil, nil, err
 	}
