@@ -31,17 +31,8 @@ const continueTag = "CONTINUE_FINAL_MESSAGE_TAG "
 // does: message keys that are None are dropped, the names of reasoning filled
 // in for each other, and the rest of a final message to be continued cut off.
 func (t *Template) RenderChat(in ChatInput, lim Limits) (Rendered, error) {
-	messages, err := cleanMessages(in.Messages)
+	messages, err := in.check()
 	if err != nil {
-		return Rendered{}, err
-	}
-	if in.ContinueFinalMessage && in.AddGenerationPrompt {
-		return Rendered{}, fail(kindValue, "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.")
-	}
-	if err := checkMappings(in.Tools, kindValue, "Tools should either be a JSON schema, or a callable function with type hints and a docstring suitable for auto-conversion to a schema."); err != nil {
-		return Rendered{}, err
-	}
-	if err := checkMappings(in.Documents, kindType, "Documents should be a list of dicts with 'title' and 'text' keys!"); err != nil {
 		return Rendered{}, err
 	}
 	final := ""
@@ -50,16 +41,38 @@ func (t *Template) RenderChat(in ChatInput, lim Limits) (Rendered, error) {
 			return Rendered{}, err
 		}
 	}
-	now := time.Now
-	if !in.Now.IsZero() {
-		now = func() time.Time { return in.Now }
-	}
-	out, err := t.render(chatVars(in, messages), lim, now)
+	out, err := t.render(chatVars(in, messages), lim, in.clock(), nil)
 	if err != nil || !in.ContinueFinalMessage {
 		return out, err
 	}
 	out.Text, err = cutFinal(out.Text, final)
 	return out, err
+}
+
+// clock is what strftime_now reads.
+func (in ChatInput) clock() func() time.Time {
+	if in.Now.IsZero() {
+		return time.Now
+	}
+	return func() time.Time { return in.Now }
+}
+
+// check returns the messages as the template sees them, or what is wrong with the input.
+func (in ChatInput) check() ([]any, error) {
+	messages, err := cleanMessages(in.Messages)
+	if err != nil {
+		return nil, err
+	}
+	if in.ContinueFinalMessage && in.AddGenerationPrompt {
+		return nil, fail(kindValue, "continue_final_message and add_generation_prompt are not compatible. Use continue_final_message when you want the model to continue the final message, and add_generation_prompt when you want to add a header that will prompt it to start a new assistant message instead.")
+	}
+	if err := checkMappings(in.Tools, kindValue, "Tools should either be a JSON schema, or a callable function with type hints and a docstring suitable for auto-conversion to a schema."); err != nil {
+		return nil, err
+	}
+	if err := checkMappings(in.Documents, kindType, "Documents should be a list of dicts with 'title' and 'text' keys!"); err != nil {
+		return nil, err
+	}
+	return messages, nil
 }
 
 // chatVars are the variables of a chat template.

@@ -16,6 +16,7 @@ type env struct {
 	spans   [][2]int
 	exports *Dict // top-level assignments, for blocks
 	now     func() time.Time
+	trace   *trace // notes where messages are written, nil when nobody asks
 }
 
 // record holds the variables of a function while it runs.

@@ -215,9 +215,13 @@ func (s *forStmt) run(e *env, r, outer *record, items any, depth int64) error {
 			r.set(s.loopRef, l)
 		}
 		e.enter(r, s.enter)
+		from := len(e.out)
 		c, err := execAll(e, r, s.body)
 		if err != nil {
 			return err
+		}
+		if e.trace != nil && e.buffers == 0 {
+			e.trace.wrote(v, from, len(e.out))
 		}
 		// A turn that ends with break or continue does not count for the else
 		// branch: Jinja notes a turn at the end of its body.

@@ -59,13 +59,13 @@ func (t *Template) Name() string { return t.name }
 // Render renders the template over vars, a row's columns for instance. Names
 // that vars lacks are undefined, the globals of chat templates apart.
 func (t *Template) Render(vars *Dict, lim Limits) (string, error) {
-	r, err := t.render(vars, lim, time.Now)
+	r, err := t.render(vars, lim, time.Now, nil)
 	return r.Text, err
 }
 
-// render runs the template.
-func (t *Template) render(vars *Dict, lim Limits, now func() time.Time) (Rendered, error) {
-	e := &env{meter: newMeter(lim, vars), tpl: t, vars: vars, now: now, ctx: make([]any, len(t.names))}
+// render runs the template; tr, which may be nil, notes where messages are written.
+func (t *Template) render(vars *Dict, lim Limits, now func() time.Time, tr *trace) (Rendered, error) {
+	e := &env{meter: newMeter(lim, vars), tpl: t, vars: vars, now: now, trace: tr, ctx: make([]any, len(t.names))}
 	e.fillContext()
 	if t.blocks {
 		e.exports = NewDict(4)
