@@ -201,3 +201,48 @@ func TestDefaultModelByNameNeedsNoNetworkOnceThere(t *testing.T) {
 		}
 	}
 }
+
+// TestGGUFIsConvertedOnceForItsContent uses a model of one layer and eight tokens.
+func TestGGUFIsConvertedOnceForItsContent(t *testing.T) {
+	cache := freshCache(t)
+	first, err := ResolveModel(t.Context(), "testdata/little.gguf", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkFolder(first); err != nil || !strings.HasPrefix(first, filepath.Join(cache, "models", "gguf-")) {
+		t.Errorf("%s: %v", first, err)
+	}
+	data, err := os.ReadFile("testdata/little.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	renamed := filepath.Join(t.TempDir(), "other name")
+	if err := os.WriteFile(renamed, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	converted := false
+	again, err := ResolveModel(t.Context(), renamed, "", func(p Progress) { converted = converted || strings.Contains(p.Note, "converting") })
+	if err != nil || again != first || converted {
+		t.Errorf("%q, converted again: %v, %v", again, converted, err)
+	}
+	data[len(data)-1] ^= 1
+	if err := os.WriteFile(renamed, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := ResolveModel(t.Context(), renamed, "", nil); err != nil || other == first {
+		t.Errorf("other weights gave %q, %v", other, err)
+	}
+	if err := os.WriteFile(renamed, data[:len(data)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ResolveModel(t.Context(), renamed, "", nil); err == nil {
+		t.Error("half a file was accepted")
+	}
+	whole := filepath.Join(t.TempDir(), "cut.gguf")
+	if err := os.WriteFile(whole, data[:len(data)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ResolveModel(t.Context(), whole, "", nil); err == nil || !strings.Contains(err.Error(), "truncated") || !strings.Contains(err.Error(), whole) {
+		t.Errorf("error %v", err)
+	}
+}
