@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "write the golden screens anew")
 // time to pass (polling a run, taking a notice away) are held back and run by
 // poll.
 type driver struct {
-	t    *testing.T
+	t    testing.TB
 	a    *app
 	wait []tea.Cmd // commands that wait for time
 	root string
@@ -37,7 +37,7 @@ type driver struct {
 var clock = time.Date(2026, 11, 23, 18, 0, 0, 0, time.UTC)
 
 // newDriver opens the workbench on the test data.
-func newDriver(t *testing.T, w, h int, change func(o *Options)) *driver {
+func newDriver(t testing.TB, w, h int, change func(o *Options)) *driver {
 	t.Helper()
 	root := t.TempDir()
 	o := Options{Recipe: "testdata/recipe.yaml", RunsRoot: root, Plain: true, Device: "cpu 2 cores", DataOptions: testDataOptions}
@@ -51,7 +51,9 @@ func newDriver(t *testing.T, w, h int, change func(o *Options)) *driver {
 	t.Cleanup(func() {
 		cancel()
 		if s := a.data.set; s != nil {
-			s.close()
+			// Every command has run, or was thrown away by a benchmark.
+			_ = s.tok.Close()
+			_ = s.src.Close()
 		}
 	})
 	d.send(tea.WindowSizeMsg{Width: w, Height: h})
@@ -235,7 +237,7 @@ func (d *driver) wantSize() {
 
 // fakeRun is a run folder that a test fills with events.
 type fakeRun struct {
-	t    *testing.T
+	t    testing.TB
 	r    *run.Run
 	w    *run.Writer
 	st   run.Status

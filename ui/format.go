@@ -74,8 +74,12 @@ func value(v float64) string {
 	case v == 0:
 		return "0"
 	case a < 1e-3 || a >= 1e7:
-		s := strconv.FormatFloat(v, 'e', 2, 64)
-		return strings.NewReplacer("e-0", "e-", "e+0", "e", "e+", "e").Replace(s)
+		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', 2, 64), "e")
+		sign := ""
+		if exponent[0] == '-' {
+			sign = "-"
+		}
+		return mantissa + "e" + sign + strings.TrimLeft(exponent, "+-0")
 	case a < 10:
 		return strconv.FormatFloat(v, 'f', 3, 64)
 	case a < 1000:

@@ -318,7 +318,7 @@ func (p *trainPage) logText() string {
 	b.WriteString(p.on.log)
 	b.WriteString("\n")
 	for _, l := range p.on.lines {
-		b.WriteString(l.text + "\n")
+		b.WriteString(l.String() + "\n")
 	}
 	return b.String()
 }

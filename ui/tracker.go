@@ -60,6 +60,17 @@ type stepRows struct {
 type logLine struct {
 	ink  ink
 	text string
+	step *run.Event // a step, written out only when it is shown; text is empty then
+}
+
+// String writes the line.
+func (l logLine) String() string {
+	e := l.step
+	if e == nil {
+		return l.text
+	}
+	return fmt.Sprintf("step %s  loss %s  norm %s  lr %s  %s trained tokens  %s", count(e.Step),
+		value(float64(e.Loss)), value(float64(e.GradNorm)), value(float64(e.LearningRate)), count(e.TrainedTokens), seconds(e.Seconds))
 }
 
 const (
@@ -151,8 +162,7 @@ func (t *tracker) step(e *run.Event) {
 	if len(t.norms) > 100 {
 		t.norms = t.norms[len(t.norms)-100:]
 	}
-	t.say(inkPlain, fmt.Sprintf("step %s  loss %s  norm %s  lr %s  %s trained tokens  %s", count(e.Step),
-		value(float64(e.Loss)), value(float64(e.GradNorm)), value(float64(e.LearningRate)), count(e.TrainedTokens), seconds(e.Seconds)))
+	t.keep(logLine{ink: inkPlain, step: e})
 }
 
 // spike marks a step whose loss is not a number or far above the smoothed one.
@@ -191,7 +201,12 @@ func (t *tracker) change(e *run.Event) {
 
 // say keeps a line of what happened.
 func (t *tracker) say(i ink, text string) {
-	t.lines = append(t.lines, logLine{i, visible(text)})
+	t.keep(logLine{ink: i, text: visible(text)})
+}
+
+// keep appends a line and forgets the oldest.
+func (t *tracker) keep(l logLine) {
+	t.lines = append(t.lines, l)
 	if len(t.lines) > 2*keepLines {
 		t.lines = append([]logLine(nil), t.lines[keepLines:]...)
 	}

@@ -267,7 +267,7 @@ func (p *trainPage) logLines(w, h int) []string {
 		room--
 	}
 	for _, l := range t.lines[max(0, len(t.lines)-max(room, 0)):] {
-		out = append(out, fit(" "+th.paint(l.ink, fit(l.text, w-1)), w))
+		out = append(out, fit(" "+th.paint(l.ink, fit(l.String(), w-1)), w))
 	}
 	return block(out, w, h)
 }

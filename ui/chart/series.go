@@ -11,7 +11,7 @@ import (
 
 // blockSize is how many points share one cached summary. A chart of n points
 // then looks at about n/blockSize summaries plus two partial blocks a column.
-const blockSize = 256
+const blockSize = 32
 
 // span summarizes a run of points.
 type span struct {
