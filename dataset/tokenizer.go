@@ -29,6 +29,8 @@ type Tokenizer struct {
 	addedPiece  map[int32]string
 	file        tokenizerFile
 
+	postProcessor string // its type, "" for none
+
 	mu      sync.RWMutex // guards backend against Close
 	backend *tokenizers.Tokenizer
 
@@ -36,7 +38,8 @@ type Tokenizer struct {
 	vocab     map[string]int32
 	pieces    []string
 
-	nul nulStandIn
+	nul   nulStandIn
+	words *wordCache // nil where it would not be exact
 }
 
 // OpenTokenizer reads the tokenizer of a Hugging Face model folder:
@@ -51,6 +54,10 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 	t := &Tokenizer{dir: dir, special: map[int32]bool{}, addedID: map[string]int32{}, addedPiece: map[int32]string{}}
 	if err := json.Unmarshal(data, &t.file); err != nil {
 		return nil, fmt.Errorf("%s is not a tokenizer file: %w; download it again", path, err)
+	}
+	var post struct{ Type string }
+	if json.Unmarshal(t.file.PostProcessor, &post) == nil {
+		t.postProcessor = post.Type
 	}
 	if len(t.file.Model) == 0 {
 		return nil, fmt.Errorf("%s has no \"model\" entry, so it is not a tokenizer file; download it again", path)
@@ -78,6 +85,10 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 	}
 	t.fingerprint = t.hash(effective)
 	t.nul = findStandIn(t)
+	t.words = newWordCache(t.file, t.added, func(text string) ([]int32, error) {
+		enc, err := t.run(text, false)
+		return enc.ids, err
+	})
 	return t, nil
 }
 
@@ -116,6 +127,11 @@ func (t *Tokenizer) Encode(text string) ([]int32, error) { return t.encode(text,
 func (t *Tokenizer) EncodeSpecial(text string) ([]int32, error) { return t.encode(text, true) }
 
 func (t *Tokenizer) encode(text string, special bool) ([]int32, error) {
+	if !special || t.addsNothing() {
+		if ids, ok := t.words.encode(text); ok {
+			return ids, nil
+		}
+	}
 	enc, err := t.run(text, special)
 	if err != nil {
 		return nil, err
@@ -132,6 +148,11 @@ func (t *Tokenizer) EncodeOffsets(text string, special bool) (ids []int32, offse
 		return nil, nil, err
 	}
 	return enc.ids, codePointOffsets(text, enc.offsets), nil
+}
+
+// addsNothing reports whether the post-processor leaves the ids as they are.
+func (t *Tokenizer) addsNothing() bool {
+	return isNull(t.file.PostProcessor) || t.postProcessor == "ByteLevel"
 }
 
 type encoding struct {

@@ -30,12 +30,13 @@ type addedToken struct {
 // tokenizerFile is what this package reads of tokenizer.json itself; the rest
 // is the backend's.
 type tokenizerFile struct {
-	AddedTokens  []addedToken    `json:"added_tokens"`
-	PreTokenizer json.RawMessage `json:"pre_tokenizer"`
-	Normalizer   json.RawMessage `json:"normalizer"`
-	Model        json.RawMessage `json:"model"`
-	Truncation   json.RawMessage `json:"truncation"`
-	Padding      json.RawMessage `json:"padding"`
+	AddedTokens   []addedToken    `json:"added_tokens"`
+	PreTokenizer  json.RawMessage `json:"pre_tokenizer"`
+	Normalizer    json.RawMessage `json:"normalizer"`
+	Model         json.RawMessage `json:"model"`
+	PostProcessor json.RawMessage `json:"post_processor"`
+	Truncation    json.RawMessage `json:"truncation"`
+	Padding       json.RawMessage `json:"padding"`
 }
 
 // tokenizerConfig is what tokenizer_config.json and the files beside it say.
