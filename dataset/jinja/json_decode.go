@@ -18,6 +18,9 @@ const jsonDepth = 990
 // The error says what was expected and at which character.
 func DecodeJSON(data []byte) (any, error) {
 	d := &jsonReader{s: string(data)}
+	if at := invalidByte(d.s); at >= 0 {
+		return nil, d.fail(at, fmt.Sprintf("the text is not UTF-8: byte 0x%02x", d.s[at]))
+	}
 	d.space()
 	v, err := d.value(0)
 	if err != nil {
@@ -28,6 +31,21 @@ func DecodeJSON(data []byte) (any, error) {
 		return nil, d.fail(d.i, "Extra data")
 	}
 	return v, nil
+}
+
+// invalidByte returns where s is not UTF-8 (lone surrogates allowed), -1 when it is.
+func invalidByte(s string) int {
+	if utf8.ValidString(s) {
+		return -1
+	}
+	for i := 0; i < len(s); {
+		r, w := nextRune(s[i:])
+		if r == utf8.RuneError && w == 1 {
+			return i
+		}
+		i += w
+	}
+	return -1
 }
 
 // jsonReader reads s from i on; the values share s's memory.
@@ -270,5 +288,5 @@ func (d *jsonReader) hex(at int) (rune, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(d.s[at:at+4], 16, 32)
-	return rune(n), err == nil && d.s[at] < utf8.RuneSelf
+	return rune(n), err == nil
 }
