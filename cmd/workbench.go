@@ -68,6 +68,10 @@ func openWorkbench(ctx context.Context, o *ui.Options) error {
 	o.ResolveModel = func(ctx context.Context, name, revision string, report func(string)) (string, error) {
 		return setup.ResolveModel(ctx, name, revision, func(p setup.Progress) { report(progressLine(p)) })
 	}
+	o.Check = workbenchCheck(o.CacheDir, func(ctx context.Context, name, revision string) (string, error) {
+		return setup.ResolveModel(ctx, name, revision, nil)
+	})
+	o.Forecast = workbenchForecast(exe)
 	o.StartRun = func(dir string, args []string) (<-chan error, error) {
 		p, err := engine.Spawn(exe, dir, args)
 		if err != nil {

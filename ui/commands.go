@@ -217,8 +217,8 @@ func (a *app) sendCommand(gen int, r *run.Run, c run.Command, what string) tea.C
 }
 
 // check looks for findings over data, template, recipe, model and device.
-func (a *app) check(gen int, r *recipes.Recipe) tea.Cmd {
-	ctx, check, lang := a.ctx, a.opt.Check, a.docLanguage()
+func (a *app) check(ctx context.Context, gen int, r *recipes.Recipe) tea.Cmd {
+	check, lang := a.opt.Check, a.docLanguage()
 	return func() tea.Msg {
 		found, err := check(ctx, r, lang)
 		return findingsMsg{gen: gen, found: found, err: err}
@@ -265,6 +265,9 @@ func (a *app) readCurve(dir string) tea.Cmd {
 		return m
 	}
 }
+
+// readRunRecipe reads the recipe that a run trains with.
+func readRunRecipe(r *run.Run) ([]byte, error) { return os.ReadFile(r.Path(run.RecipeFile)) }
 
 // runDeletedMsg tells that a run's folder is gone.
 type runDeletedMsg struct {

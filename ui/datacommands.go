@@ -169,7 +169,7 @@ func (m dataPreparedMsg) apply(a *app) tea.Cmd {
 		return a.fail(m.err)
 	}
 	p.set = m.set
-	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set), a.findings.restart())
+	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set))
 }
 
 // lookAt reads and prepares rows that the list shows, on all cores.

@@ -214,7 +214,7 @@ func (m dataOpenedMsg) apply(a *app) tea.Cmd {
 	}
 	p.wanted = -1
 	p.list.Select(row, p.rows())
-	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set), a.findings.restart())
+	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set))
 }
 
 // rows is the length of the list.

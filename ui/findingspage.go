@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"context"
+	"time"
+
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/recipes"
@@ -30,17 +33,37 @@ type findingsPage struct {
 	busy    string
 	err     error
 	list    vlist.List
+	cancel  context.CancelFunc
 }
 
 // restart checks anew because data or recipe changed.
 func (p *findingsPage) restart() tea.Cmd {
 	p.gen++
-	p.checked, p.err = false, nil
+	p.checked, p.err, p.busy = false, nil, ""
+	if p.cancel != nil {
+		p.cancel()
+		p.cancel = nil
+	}
 	if p.a.opt.Check == nil || p.a.recipe.r == nil {
 		return nil
 	}
-	p.busy = p.a.t("checking")
-	return p.a.check(p.gen, p.a.recipe.r.Clone())
+	gen := p.gen
+	return tea.Tick(settle, func(time.Time) tea.Msg { return checkDueMsg{gen} })
+}
+
+// checkDueMsg tells that the recipe has not changed for a moment.
+type checkDueMsg struct{ gen int }
+
+func (m checkDueMsg) apply(a *app) tea.Cmd {
+	p := a.findings
+	// The check waits for the scan, which finds most of what it needs, and for a
+	// live run, which has the cores; both ask again when they are over.
+	if _, alive := a.train.live(); m.gen != p.gen || alive || a.data.scanning {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(a.ctx)
+	p.cancel, p.busy = cancel, a.t("checking")
+	return a.check(ctx, p.gen, a.recipe.r.Clone())
 }
 
 // findingsMsg is what a check found.

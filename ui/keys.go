@@ -97,8 +97,8 @@ func recipeKeys() []binding {
 func tuneKeys() []binding {
 	const p = pageTrain
 	return []binding{
-		{p, []string{"left", "h", "-"}, "◂ ▸", "less, more", "live tuning: less of the chosen setting", tuning, do(func(a *app) { a.train.tune.turn(-1) })},
-		{p, []string{"right", "l", "+", "="}, "▸", "", "live tuning: more of the chosen setting", tuning, do(func(a *app) { a.train.tune.turn(1) })},
+		{p, []string{"left", "h", "-"}, "◂ ▸", "less, more", "live tuning: less of the chosen setting", tuning, func(a *app) tea.Cmd { return a.train.dial(-1) }},
+		{p, []string{"right", "l", "+", "="}, "▸", "", "live tuning: more of the chosen setting", tuning, func(a *app) tea.Cmd { return a.train.dial(1) }},
 		{p, []string{"tab", "down", "j"}, "tab", "setting", "live tuning: next setting", tuning, do(func(a *app) { a.train.tune.move(1) })},
 		{p, []string{"shift+tab", "up", "k"}, "shift+tab", "", "live tuning: previous setting", tuning, do(func(a *app) { a.train.tune.move(-1) })},
 		{p, []string{"c"}, "c", "keep rows a step", "live tuning: keep the rows of a step the same, or not", tuning, do(func(a *app) { a.train.tune.keep() })},

@@ -72,10 +72,11 @@ func layoutData(w, h int, histogram bool) dataLayout {
 }
 
 // recipeLayout is the Recipe page: options, explanation, conflicts.
-type recipeLayout struct{ options, explain, conflicts rect }
+type recipeLayout struct{ options, explain, conflicts, forecast rect }
 
-// layoutRecipe divides the Recipe page; conflicts is empty when there are none.
-func layoutRecipe(w, h, conflicts int) recipeLayout {
+// layoutRecipe divides the Recipe page; conflicts is empty when there are none,
+// and the forecast needs a large terminal.
+func layoutRecipe(w, h, conflicts int, forecast bool) recipeLayout {
 	r := rect{0, 0, w, h}
 	var l recipeLayout
 	need := 0
@@ -90,6 +91,9 @@ func layoutRecipe(w, h, conflicts int) recipeLayout {
 	left, right := r.columns(0.46, 52)
 	l.options, l.conflicts = left.rows(left.h - need)
 	l.explain = right
+	if forecast && h >= 20 {
+		l.explain, l.forecast = right.rows(right.h - 6)
+	}
 	return l
 }
 

@@ -32,6 +32,8 @@ type Options struct {
 	DataOptions func(r *recipes.Recipe) (dataset.Options, error)
 	// Check looks for findings over data, template, recipe, model and device.
 	Check func(ctx context.Context, r *recipes.Recipe, lang recipes.Language) ([]Finding, error)
+	// Forecast works out what a run of a recipe needs, with some options changed.
+	Forecast func(ctx context.Context, recipe []byte, changes map[string]string) (*Forecast, error)
 	// StartRun starts training in a process of its own that outlives the
 	// workbench. The channel gives the process's end.
 	StartRun func(runDir string, args []string) (exited <-chan error, err error)

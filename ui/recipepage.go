@@ -37,6 +37,7 @@ type recipePage struct {
 	undo      []undoStep
 	atFix     int // the conflict that f fixes
 	detailTop int
+	forecast  forecaster
 }
 
 // optionRow is a line of the form: a group's name, or an option.
@@ -314,7 +315,7 @@ func (p *recipePage) afterEdit(key string) tea.Cmd {
 	case "preprocessing", "loss", "openr1", "workbench":
 		return p.a.data.reprepare()
 	}
-	return nil
+	return tea.Batch(p.a.forecastSoon(), p.a.findings.restart())
 }
 
 // undoEdit takes the last edit back.

@@ -10,7 +10,7 @@ import (
 
 // layout divides the page; the conflicts pane is there when there are any.
 func (p *recipePage) layout(w, h int) recipeLayout {
-	return layoutRecipe(w, h, len(p.conflicts))
+	return layoutRecipe(w, h, len(p.conflicts), p.a.opt.Forecast != nil)
 }
 
 // view draws the Recipe page.
@@ -34,7 +34,7 @@ func (p *recipePage) view(w, h int) []string {
 	if w < compactBelow {
 		return stack(options, explain, conflicts)
 	}
-	return beside(stack(options, conflicts), explain)
+	return beside(stack(options, conflicts), stack(explain, p.forecastPane(l.forecast.w, l.forecast.h)))
 }
 
 // heading names the recipe and what was done to it.

@@ -101,7 +101,7 @@ func (m scanOverMsg) apply(a *app) tea.Cmd {
 	if m.err != nil {
 		return a.fail(m.err)
 	}
-	return nil
+	return tea.Batch(a.findings.restart(), a.forecastSoon())
 }
 
 // How often the scan is asked what it knows.

@@ -78,7 +78,7 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 		cmd = a.fail(m.err)
 	}
 	if t.known && t.status.State.Over() && !wasOver {
-		cmd = tea.Batch(cmd, p.ended(), a.data.runScan())
+		cmd = tea.Batch(cmd, p.ended(), a.data.runScan(), a.findings.restart())
 	}
 	wait := pollLive
 	if t.known && t.status.State.Over() && len(m.events) == 0 {

@@ -14,9 +14,11 @@ import (
 type tunePane struct {
 	micro, accumulation int
 	scale               float64
-	constant            bool // accumulation follows so that rows per step stay
-	rows                int  // rows per step to keep
-	field               int  // 0 micro-batch, 1 accumulation, 2 learning rate
+	constant            bool              // accumulation follows so that rows per step stay
+	rows                int               // rows per step to keep
+	field               int               // 0 micro-batch, 1 accumulation, 2 learning rate
+	turns               int               // of the dials, so that only the last is forecast
+	peaks               map[int]*Forecast // by rows of a micro-batch
 }
 
 // maxMicroBatch bounds what the keys can ask for.
@@ -36,7 +38,7 @@ func (p *trainPage) openTune() tea.Cmd {
 		scale = 1
 	}
 	p.tune = &tunePane{micro: st.MicroBatch, accumulation: st.Accumulation, scale: scale,
-		constant: true, rows: st.MicroBatch * st.Accumulation}
+		constant: true, rows: st.MicroBatch * st.Accumulation, peaks: map[int]*Forecast{}}
 	return nil
 }
 
@@ -73,6 +75,12 @@ func (t *tunePane) turn(d int) {
 			t.scale = 1
 		}
 	}
+}
+
+// dial turns the chosen setting and asks for the forecast of what it comes to.
+func (p *trainPage) dial(d int) tea.Cmd {
+	p.tune.turn(d)
+	return p.forecastTune()
 }
 
 // next is the following value: while rows per step are kept, the next divisor
@@ -197,6 +205,9 @@ func (p *trainPage) memoryGuess(micro int, w int) string {
 	guess := fixed + grow*float64(micro)/float64(st.MicroBatch)
 	if micro == st.MicroBatch {
 		guess = float64(st.MemoryPeak)
+	}
+	if f := p.tune.peaks[micro]; f != nil { // forecast from the data's own lengths
+		guess = float64(f.Total)
 	}
 	text := a.tf("memory peak ≈ %s", size(uint64(guess)))
 	i := inkGood
