@@ -38,6 +38,7 @@ func commands() []command {
 	return []command{
 		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [key=value …]", summary: "opens the workbench, as sftui alone does", run: workbench},
 		renderCommand(),
+		checkCommand(),
 		optionsCommand(),
 		recipeCommand(),
 		trainCommand(),

@@ -1,0 +1,184 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	"sftui/findings"
+	"sftui/recipes"
+	"sftui/setup"
+	"sftui/ui"
+)
+
+// checkCommand lists what would go wrong, before a run.
+func checkCommand() command {
+	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [key=value …] [--json] [--fail-on error|warning|note] [--lang en|zh]",
+		summary: "findings over data, template, recipe and model before a run", run: runCheck}
+}
+
+// checkFlags are the arguments of sftui check.
+type checkFlags struct {
+	arguments
+	lang   recipes.Language
+	failOn string
+}
+
+// parseCheck reads the arguments.
+func parseCheck(args []string) (checkFlags, error) {
+	set := flagSet{values: []string{"recipe", "data", "model", "fail-on", "lang"}, switches: []string{"json", "no-cache"}, options: true}
+	a, err := set.parse(args)
+	f := checkFlags{arguments: a, lang: recipes.English, failOn: "warning"}
+	switch {
+	case err != nil:
+		return f, err
+	case len(a.rest) > 0:
+		return f, fmt.Errorf("%q is neither a flag nor key=value; usage: sftui check %s", a.rest[0], checkCommand().usage)
+	}
+	switch v := a.values["fail-on"]; v {
+	case "":
+	case "error", "warning", "note":
+		f.failOn = v
+	default:
+		return f, fmt.Errorf("--fail-on is error, warning or note, not %q", v)
+	}
+	switch v := a.values["lang"]; v {
+	case "", "en":
+	case "zh":
+		f.lang = recipes.Chinese
+	default:
+		return f, fmt.Errorf("--lang is en or zh, not %q", v)
+	}
+	return f, nil
+}
+
+// runCheck prints the findings; the status says how bad the worst is.
+func runCheck(ctx context.Context, args []string, s streams) int {
+	f, err := parseCheck(args)
+	if err != nil {
+		fmt.Fprintf(s.err, "sftui check: %v\n", err)
+		return exitFailure
+	}
+	list, total, err := check(ctx, f, s)
+	if err != nil {
+		fmt.Fprintf(s.err, "sftui check: %v\n", err)
+		return exitFailure
+	}
+	if f.switches["json"] {
+		err = encodeJSON(s.out, map[string]any{"findings": findingsToJSON(list)})
+	} else {
+		err = printFindings(list, total, f.lang, s)
+	}
+	if err != nil {
+		return wrote(err, s)
+	}
+	return checkStatus(findings.Worst(list), f.failOn)
+}
+
+// checkStatus is 2 for errors, 1 for warnings; --fail-on raises or lowers what counts.
+func checkStatus(worst recipes.Severity, failOn string) int {
+	switch {
+	case worst == recipes.SeverityError:
+		return exitFailure
+	case worst == recipes.SeverityWarning && failOn != "error", worst == recipes.SeverityNote && failOn == "note":
+		return exitWarning
+	}
+	return exitDone
+}
+
+// check makes the recipe, opens what it names and looks at it.
+func check(ctx context.Context, f checkFlags, s streams) (list []findings.Finding, rows int, err error) {
+	r, err := f.recipe()
+	if err != nil {
+		return nil, 0, err
+	}
+	for flag, key := range map[string]string{"data": "dataset_name", "model": "model_name_or_path"} {
+		if v := f.values[flag]; v != "" {
+			if err := r.Set(key, v, recipes.Origin{Kind: recipes.OriginCommandLine}); err != nil {
+				return nil, 0, err
+			}
+		}
+	}
+	o := findings.OpenOptions{Language: f.lang, ResolveModel: host(s.err).ResolveModel}
+	if !f.switches["no-cache"] {
+		if cache, err := setup.CacheDir(); err == nil {
+			o.CacheDir = filepath.Join(cache, "data")
+		}
+	}
+	in := findings.Open(ctx, r, o)
+	defer func() { _ = in.Close() }()
+	list, err = findings.Check(ctx, in)
+	if in.Source != nil {
+		rows = in.Source.Len()
+	}
+	return list, rows, err
+}
+
+// workbenchRows is how many rows the workbench checks after each edit; the
+// command checks all.
+const workbenchRows = 5000
+
+// workbenchCheck is what the workbench's Findings page asks for. A new check
+// ends the one before it.
+func workbenchCheck(cacheDir string, resolve func(ctx context.Context, name, revision string) (string, error)) func(context.Context, *recipes.Recipe, recipes.Language) ([]ui.Finding, error) {
+	var mu sync.Mutex
+	end := func() {}
+	return func(ctx context.Context, r *recipes.Recipe, lang recipes.Language) ([]ui.Finding, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		mu.Lock()
+		end()
+		end = cancel
+		mu.Unlock()
+		in := findings.Open(ctx, r, findings.OpenOptions{Language: lang, CacheDir: cacheDir, MaxRows: workbenchRows, ResolveModel: resolve})
+		defer func() { _ = in.Close() }()
+		list, err := findings.Check(ctx, in)
+		out := make([]ui.Finding, len(list))
+		for i, f := range list {
+			out[i] = ui.Finding{ID: f.ID, Severity: f.Severity, Rows: f.Rows, Count: f.Count, Message: f.Message, FixKey: f.Fix.Key, FixValue: f.Fix.Value}
+		}
+		return out, err
+	}
+}
+
+// findingJSON is one finding of sftui check --json.
+type findingJSON struct {
+	ID       string            `json:"id"`
+	Severity recipes.Severity  `json:"severity"`
+	Rows     []int             `json:"rows"`
+	Count    int               `json:"count"`
+	Share    float64           `json:"share"`
+	Message  string            `json:"message"`
+	Fix      map[string]string `json:"fix"`
+}
+
+func findingsToJSON(list []findings.Finding) []findingJSON {
+	out := make([]findingJSON, len(list))
+	for i, f := range list {
+		out[i] = findingJSON{ID: f.ID, Severity: f.Severity, Rows: f.Rows, Count: f.Count, Share: f.Share, Message: f.Message}
+		if out[i].Rows == nil {
+			out[i].Rows = []int{}
+		}
+		if f.Fix.Key != "" {
+			out[i].Fix = map[string]string{"key": f.Fix.Key, "value": f.Fix.Value}
+		}
+	}
+	return out
+}
+
+// printFindings writes the list for a person.
+func printFindings(list []findings.Finding, rows int, lang recipes.Language, s streams) error {
+	marks := map[recipes.Severity]string{recipes.SeverityError: "✗", recipes.SeverityWarning: "▲", recipes.SeverityNote: "·"}
+	for _, f := range list {
+		if _, err := fmt.Fprintf(s.out, "%s %s: %s%s\n", marks[f.Severity], f.ID, f.Message, fixText(recipes.Fix(f.Fix))); err != nil {
+			return err
+		}
+	}
+	last := fmt.Sprintf("%d findings; %d rows checked.\n", len(list), rows)
+	if lang == recipes.Chinese {
+		last = fmt.Sprintf("%d 条发现；已检查 %d 行。\n", len(list), rows)
+	}
+	_, err := fmt.Fprint(s.err, last)
+	return err
+}

@@ -1,0 +1,264 @@
+package findings
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sftui/recipes"
+)
+
+// chatTemplate is ChatML with the test tokenizer's tokens and generation markers.
+const chatTemplate = "{% for m in messages %}<|start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|end|>{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}\n{% endfor %}"
+
+// model makes a model folder: the dataset package's test tokenizer with a template and end tokens of choice.
+func model(t *testing.T, template string, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		data, err := os.ReadFile(filepath.Join("..", "dataset", "testdata", "tokenizer", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "tokenizer_config.json" {
+			var c map[string]any
+			if err := json.Unmarshal(data, &c); err != nil {
+				t.Fatal(err)
+			}
+			c["chat_template"] = template
+			if data, err = json.Marshal(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write(t, dir, name, string(data))
+	}
+	for name, text := range files {
+		write(t, dir, name, text)
+	}
+	return dir
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// chats makes n different clean chats.
+func chats(n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(`{"messages": [{"role": "user", "content": "say %d"}, {"role": "assistant", "content": "it is %d"}]}`, i, i)
+	}
+	return rows
+}
+
+// pairs makes n different clean prompts with completions.
+func pairs(n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(`{"prompt": "say %d\n", "completion": "it is %d"}`, i, i)
+	}
+	return rows
+}
+
+// checkRows runs all checks on rows with a recipe.
+func checkRows(t *testing.T, dir string, rows []string, options ...string) []Finding {
+	t.Helper()
+	r := recipes.Default()
+	data := write(t, t.TempDir(), "data.jsonl", strings.Join(rows, "\n")+"\n")
+	base := []string{"model_name_or_path=" + dir, "dataset_name=" + data, "per_device_train_batch_size=1", "gradient_accumulation_steps=2", "bf16=false"}
+	if err := r.Override(append(base, options...)); err != nil {
+		t.Fatal(err)
+	}
+	in := Open(context.Background(), r, OpenOptions{Language: recipes.English})
+	defer func() {
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	list, err := Check(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// find returns the finding of an id.
+func find(list []Finding, id string) *Finding {
+	for i := range list {
+		if list[i].ID == id {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+const (
+	long = "word word word word word word word word word word word word word word word word word word word word word word word word"
+	user = `{"role": "user", "content": "say"}`
+)
+
+// TestFindings plants one fault at a time.
+func TestFindings(t *testing.T) {
+	good := model(t, chatTemplate, nil)
+	with := func(rows []string, more ...string) []string { return append(slices.Clone(rows), more...) }
+	tests := []struct {
+		id      string
+		model   string
+		rows    []string
+		options []string
+		count   int // rows; -1 when the finding is not about rows
+		says    string
+	}{
+		{"no-answer", good, with(chats(40), `{"messages": [`+user+`]}`), nil, 1, "no assistant turn"},
+		{"empty-answer", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": " "}]}`), nil, 1, "say nothing"},
+		{"ends-with-question", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "a"}, {"role": "user", "content": "b"}]}`), nil, 1, "do not end"},
+		{"odd-role", good, with(chats(40), `{"messages": [{"role": "narrator", "content": "x"}, `+user+`, {"role": "assistant", "content": "a"}]}`), nil, 1, "role other than"},
+		{"slow-rows", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+strings.Repeat("a", 30_000)+`"}]}`), nil, 1, "20,000"},
+		{"questions-trained", good, chats(40), nil, -1, "user's turns"},
+		{"user-trained", model(t, "{% for m in messages %}{% generation %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endgeneration %}{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "wrong place"},
+		{"eos-never-trained", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}", nil), chats(40), nil, 40, "<|end|>"},
+		{"eos-disagrees", model(t, chatTemplate, map[string]string{"generation_config.json": `{"eos_token_id": [1]}`}), chats(40), nil, -1, "generation_config.json <|start|>"},
+		{"answers-cut", good, with(chats(40), `{"messages": [{"role": "user", "content": "`+long+`"}, {"role": "assistant", "content": "a"}]}`), []string{"assistant_only_loss=true", "max_length=64"}, 1, "whole answer"},
+		{"eos-cut", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64"}, 1, "end token"},
+		{"rows-truncated", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64"}, 1, "max_length 64"},
+		{"rows-dropped", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64", "long_rows=drop"}, 1, "left out"},
+		{"rows-split", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64", "long_rows=split"}, 1, "pieces"},
+		{"monster-row", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+strings.Repeat(long+" ", 60)+`"}]}`), []string{"max_length=null"}, 1, "times the mean"},
+		{"template-drops", model(t, "{% for m in messages %}{% if m.role != 'user' %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endif %}{% endfor %}", nil), chats(40), nil, 40, "lose text"},
+		{"template-adds-think", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{% if m.role == 'assistant' %}<think>\n\n</think>\n{% endif %}{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, 40, "think block"},
+		{"template-adds", model(t, "<|start|>system\nbe a good and helpful friend to all people<|end|>\n{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, -1, "helpful friend"},
+		{"special-text", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "use <|end|> to stop"}]}`), nil, 1, "special token"},
+		{"unused-columns", good, []string{`{"messages": [` + user + `, {"role": "assistant", "content": "a"}], "tools_used": 1, "id": 2}`, `{"messages": [` + user + `, {"role": "assistant", "content": "b"}], "tools_used": 1, "id": 2}`}, nil, -1, "id"},
+		{"unused-columns", good, []string{`{"text": "a b", "answer": "x"}`, `{"text": "a c", "answer": "x"}`}, nil, -1, "looks like something"},
+		{"duplicates", good, with(chats(40), chats(3)...), nil, 3, "equal to an earlier"},
+		{"packing-steps", good, chats(40), []string{"packing=true", "max_length=256"}, -1, "sequences"},
+		{"batch-exceeds-data", good, chats(5), []string{"gradient_accumulation_steps=64"}, -1, "only 5"},
+		{"few-steps", good, chats(5), []string{"num_train_epochs=1"}, -1, "optimizer steps"},
+		{"warmup-exceeds-run", good, chats(40), []string{"warmup_steps=500"}, -1, "warmup_steps 500"},
+		{"many-epochs", good, chats(10), []string{"max_steps=1000"}, -1, "by heart"},
+		{"row-error", good, with(chats(40), `{"messages": "not a list"}`), nil, 1, "cannot be prepared"},
+		{"data-unusable", good, []string{`{"a": 1}`}, nil, -1, "data.jsonl"},
+		{"data-unusable", good, chats(3), []string{"dataset_name=/does/not/exist.jsonl"}, -1, "exist"},
+		{"model-unusable", t.TempDir(), chats(3), nil, -1, "tokenizer"},
+		{"untrained-special-tokens", model(t, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", nil), chats(40), []string{"use_peft=true", "chat_template=" + chatTemplate}, -1, "frozen"},
+		{"cache-with-checkpointing", good, chats(40), []string{"use_cache=true"}, -1, "use_cache"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.id, func(t *testing.T) {
+			list := checkRows(t, tt.model, tt.rows, tt.options...)
+			f := find(list, tt.id)
+			if f == nil {
+				t.Fatalf("not found among %+v", list)
+			}
+			if !strings.Contains(f.Message, tt.says) || strings.Contains(f.Message, "%!") {
+				t.Errorf("message %q lacks %q", f.Message, tt.says)
+			}
+			if tt.count >= 0 && (f.Count != tt.count || len(f.Rows) != tt.count || f.Share == 0) {
+				t.Errorf("count %d, rows %v, share %g; want %d", f.Count, f.Rows, f.Share, tt.count)
+			}
+			if tt.count == 1 && f.Rows[0] != len(tt.rows)-1 {
+				t.Errorf("row %v, want the last", f.Rows)
+			}
+			if f.Fix.Key != "" {
+				if err := recipes.Default().Set(f.Fix.Key, f.Fix.Value, recipes.Origin{}); err != nil {
+					t.Errorf("the fix cannot be applied: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestCleanData asks for silence on sets that have nothing wrong.
+func TestCleanData(t *testing.T) {
+	good := model(t, chatTemplate, map[string]string{"config.json": `{"eos_token_id": 0}`, "generation_config.json": `{"eos_token_id": [0, 1]}`})
+	text := make([]string, 40)
+	named := make([]string, 40)
+	for i := range text {
+		text[i] = fmt.Sprintf(`{"text": "a line of plain text %d"}`, i)
+		named[i] = fmt.Sprintf(`{"q": "say %d\n", "a": "it is %d"}`, i, i)
+	}
+	for name, c := range map[string]struct {
+		rows    []string
+		options []string
+	}{
+		"chats":       {chats(40), []string{"assistant_only_loss=true"}},
+		"pairs":       {pairs(40), nil},
+		"text":        {text, nil},
+		"mapped":      {named, []string{"columns=prompt:q,completion:a"}},
+		"lora":        {chats(40), []string{"use_peft=true", "learning_rate=2e-4", "assistant_only_loss=true"}},
+		"with system": {[]string{`{"messages": [{"role": "system", "content": "be kind"}, ` + user + `, {"role": "assistant", "content": "a"}]}`, chats(9)[8]}, []string{"assistant_only_loss=true", "max_steps=10"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, f := range checkRows(t, good, c.rows, c.options...) {
+				if f.Severity != recipes.SeverityNote {
+					t.Errorf("false alarm: %+v", f)
+				}
+			}
+		})
+	}
+}
+
+func TestOverlapAndCache(t *testing.T) {
+	good := model(t, chatTemplate, nil)
+	dir, cache := t.TempDir(), t.TempDir()
+	data := write(t, dir, "train.jsonl", strings.Join(chats(40), "\n"))
+	eval := write(t, dir, "eval.jsonl", strings.Join(chats(2), "\n"))
+	r := recipes.Default()
+	if err := r.Override([]string{"model_name_or_path=" + good, "dataset_name=" + data, "eval_dataset_name=" + eval, "eval_strategy=epoch", "save_strategy=epoch"}); err != nil {
+		t.Fatal(err)
+	}
+	var messages [2]string
+	for i := range messages {
+		prepared := 0
+		in := Open(context.Background(), r, OpenOptions{CacheDir: cache, Progress: func(int, int) { prepared++ }})
+		in.Workers = 1
+		list, err := Check(context.Background(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := in.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f := find(list, "eval-overlap")
+		if f == nil || f.Count != 2 {
+			t.Fatalf("overlap %+v", f)
+		}
+		if cached := i == 1; cached != (prepared == 0) {
+			t.Errorf("check %d prepared rows: %v", i, prepared > 0)
+		}
+		messages[i] = fmt.Sprint(list)
+	}
+	if messages[0] != messages[1] {
+		t.Errorf("the cached check differs:\n%s\n%s", messages[0], messages[1])
+	}
+}
+
+func TestSampledCheckNamesRows(t *testing.T) {
+	good := model(t, chatTemplate, nil)
+	rows := append(chats(100), `{"messages": [`+user+`]}`)
+	rows[50] = rows[100]
+	data := write(t, t.TempDir(), "d.jsonl", strings.Join(rows[:100], "\n"))
+	r := recipes.Default()
+	if err := r.Override([]string{"model_name_or_path=" + good, "dataset_name=" + data}); err != nil {
+		t.Fatal(err)
+	}
+	in := Open(context.Background(), r, OpenOptions{MaxRows: 10})
+	defer func() { _ = in.Close() }()
+	list, err := Check(context.Background(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := find(list, "no-answer"); f == nil || len(f.Rows) != 1 || f.Rows[0] != 50 {
+		t.Errorf("finding %+v, want row 50", f)
+	}
+}

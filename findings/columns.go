@@ -1,0 +1,64 @@
+package findings
+
+import (
+	"slices"
+	"strings"
+
+	"sftui/recipes"
+)
+
+// columnFindings are about the shape of the data and the columns that are read.
+func columnFindings(in *Input, _ *facts) []Finding {
+	shape := in.Preparer.Shape()
+	var list []Finding
+	for _, note := range shape.Notes {
+		list = append(list, Finding{ID: "shape", Severity: recipes.SeverityNote, Message: sentence(note)})
+	}
+	used := []string{"chat_template_kwargs"}
+	for _, c := range shape.Columns {
+		used = append(used, c.Column)
+	}
+	var unused, lookalikes []string
+	for _, c := range in.Source.Columns() {
+		if slices.Contains(used, c) {
+			continue
+		}
+		unused = append(unused, c)
+		if meaningful(c) {
+			lookalikes = append(lookalikes, c)
+		}
+	}
+	switch {
+	case in.Recipe.Formatting != "":
+	case len(lookalikes) > 0:
+		list = append(list, Finding{ID: "unused-columns", Severity: recipes.SeverityWarning,
+			Message: format(in.say("The column %s looks like something to train on but is not read, since the rows are taken as %s; map it with columns, or leave it out on purpose.",
+				"列 %s 看起来应参与训练却未被读取，因为数据按 %s 处理；请用 columns 映射，或有意忽略。"), strings.Join(lookalikes, ", "), shape.Name)})
+	case len(unused) > 0:
+		list = append(list, Finding{ID: "unused-columns", Severity: recipes.SeverityNote,
+			Message: format(in.say("These columns are not read: %s.", "这些列未被读取：%s。"), strings.Join(unused, ", "))})
+	}
+	return append(list, in.kindFindings(shape.Name)...)
+}
+
+// meaningful are the names of columns that usually carry training text.
+func meaningful(column string) bool {
+	switch strings.ToLower(column) {
+	case "messages", "conversations", "conversation", "prompt", "completion", "response", "answer", "output", "instruction", "question", "system", "system_prompt", "tools", "text", "chosen":
+		return true
+	}
+	return false
+}
+
+// sentence makes a note of the dataset package a sentence.
+func sentence(s string) string {
+	r := []rune(s)
+	if len(r) == 0 {
+		return s
+	}
+	out := strings.ToUpper(string(r[0])) + string(r[1:])
+	if !strings.HasSuffix(out, ".") {
+		out += "."
+	}
+	return out
+}

@@ -1,0 +1,230 @@
+package findings
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sftui/dataset"
+	"sftui/engine"
+	"sftui/recipes"
+)
+
+// Input is what the checks look at. Open fills it from a recipe.
+type Input struct {
+	Recipe   *recipes.Recipe
+	Language recipes.Language
+	Source   dataset.Source
+	Eval     dataset.Source // nil where the recipe names no evaluation data of its own
+	// Preparer prepares whole rows: the recipe's preparation without a limit on
+	// length, without packing and without shuffling, so that one pass answers
+	// for every max_length. Nil when the data cannot be prepared at all.
+	Preparer  *dataset.Preparer
+	Tokenizer *dataset.Tokenizer
+	ModelDir  string
+	CacheDir  string // where the facts of rows are kept; "" keeps nothing
+	Workers   int    // 0 for all cores
+	Progress  func(done, total int)
+
+	picked   []int // rows of the data set that are checked; nil for all
+	problems []Finding
+	closers  []func() error
+}
+
+// OpenOptions are what Open needs beside the recipe.
+type OpenOptions struct {
+	Language recipes.Language
+	CacheDir string
+	Progress func(done, total int)
+	MaxRows  int // check at most this many rows, spread evenly; 0 for all
+	// ResolveModel returns the folder of a model.
+	ResolveModel func(ctx context.Context, nameOrPath, revision string) (dir string, err error)
+}
+
+// Open opens data and tokenizer of a recipe. What cannot be opened becomes a
+// finding of Check. Close the input afterwards.
+func Open(ctx context.Context, r *recipes.Recipe, o OpenOptions) *Input {
+	in := &Input{Recipe: r, Language: o.Language, CacheDir: o.CacheDir, Progress: o.Progress}
+	in.openModel(ctx, o)
+	in.openData(ctx)
+	in.pick(o.MaxRows)
+	in.openPreparer()
+	return in
+}
+
+// Close releases data and tokenizer.
+func (in *Input) Close() error {
+	var errs []error
+	for _, c := range in.closers {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// problem records that a part of the input cannot be used.
+func (in *Input) problem(id string, err error, fix Fix) {
+	in.problems = append(in.problems, Finding{ID: id, Severity: recipes.SeverityError, Message: err.Error(), Fix: fix})
+}
+
+// openModel finds the model's folder and its tokenizer.
+func (in *Input) openModel(ctx context.Context, o OpenOptions) {
+	r := in.Recipe
+	if r.ModelNameOrPath == "" {
+		return // the recipe's own finding no-model says so
+	}
+	dir := r.ModelNameOrPath
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		if o.ResolveModel == nil {
+			in.problem("model-unusable", fmt.Errorf("the model %s is not a folder", dir), Fix{})
+			return
+		}
+		if dir, err = o.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision); err != nil {
+			in.problem("model-unusable", err, Fix{})
+			return
+		}
+	}
+	tok, err := dataset.OpenTokenizer(dir)
+	if err != nil {
+		in.problem("model-unusable", err, Fix{})
+		return
+	}
+	in.ModelDir, in.Tokenizer = dir, tok
+	in.closers = append(in.closers, tok.Close)
+}
+
+// openData opens the training data, and the evaluation data where it is named.
+func (in *Input) openData(ctx context.Context) {
+	r := in.Recipe
+	if r.DatasetName == "" {
+		return // the recipe's own findings say so
+	}
+	src, err := dataset.Open(ctx, r.DatasetName, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit})
+	if err != nil {
+		in.problem("data-unusable", err, Fix{})
+		return
+	}
+	in.Source = src
+	in.closers = append(in.closers, src.Close)
+	if r.EvalDatasetName == "" {
+		return
+	}
+	eval, err := dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{})
+	if err != nil {
+		in.problem("eval-data-unusable", err, Fix{"eval_dataset_name", "null"})
+		return
+	}
+	in.Eval = eval
+	in.closers = append(in.closers, eval.Close)
+}
+
+// pick reduces the data to an even sample of at most n rows.
+func (in *Input) pick(n int) {
+	if in.Source == nil || n <= 0 || in.Source.Len() <= n {
+		return
+	}
+	total := in.Source.Len()
+	in.picked = make([]int, n)
+	for i := range in.picked {
+		in.picked[i] = int(int64(i) * int64(total) / int64(n))
+	}
+	in.Source = dataset.Select(in.Source, in.picked)
+	in.problems = append(in.problems, Finding{ID: "sampled", Severity: recipes.SeverityNote,
+		Message: format(in.say("%d of %d rows were checked; `sftui check` looks at all of them.", "检查了 %d 行（共 %d 行）；`sftui check` 会检查全部。"), n, total)})
+}
+
+// number is the row's place in the whole data set.
+func (in *Input) number(i int) int {
+	if in.picked == nil {
+		return i
+	}
+	return in.picked[i]
+}
+
+// openPreparer makes the preparer of whole rows; the recipe's own settings are
+// tried first, since their refusal is what a run would meet.
+func (in *Input) openPreparer() {
+	if in.Source == nil || in.Tokenizer == nil {
+		return
+	}
+	o, err := engine.DataOptions(in.Recipe)
+	if err != nil {
+		in.problem("template-unusable", err, Fix{})
+		return
+	}
+	if _, err := dataset.NewPreparer(in.Source, in.Tokenizer, o); err != nil {
+		in.problem("data-unusable", err, Fix{})
+		return
+	}
+	p, err := dataset.NewPreparer(in.Source, in.Tokenizer, wholeRows(o))
+	if err != nil {
+		in.problem("data-unusable", err, Fix{})
+		return
+	}
+	in.Preparer = p
+}
+
+// wholeRows are the options without anything that cuts, joins or reorders rows.
+func wholeRows(o dataset.Options) dataset.Options {
+	o.MaxLength, o.Packing, o.PaddingFree, o.Shuffle, o.LongRows = 0, false, false, false, dataset.LongTruncate
+	return o
+}
+
+// say picks the language.
+func (in *Input) say(english, chinese string) string {
+	if in.Language == recipes.Chinese {
+		return chinese
+	}
+	return english
+}
+
+// stopIDs are the tokens that end generation for this model: the recipe's or
+// the tokenizer's end token and those of config.json and generation_config.json.
+func (in *Input) stopIDs() (ids map[int32]bool, named map[string][]int32) {
+	ids, named = map[int32]bool{}, map[string][]int32{}
+	add := func(where string, list ...int32) {
+		for _, id := range list {
+			if id >= 0 {
+				ids[id] = true
+				named[where] = append(named[where], id)
+			}
+		}
+	}
+	if t := in.Recipe.EosToken; t != "" {
+		if id, ok := in.Tokenizer.TokenID(t); ok {
+			add("recipe", id)
+		}
+	}
+	if _, id := in.Tokenizer.EOS(); id >= 0 {
+		add("tokenizer", id)
+	}
+	for _, file := range []string{"config.json", "generation_config.json"} {
+		add(file, eosOf(filepath.Join(in.ModelDir, file))...)
+	}
+	return ids, named
+}
+
+// eosOf reads eos_token_id, a number or a list; none when the file has none.
+func eosOf(path string) []int32 {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	var c struct {
+		EOS json.RawMessage `json:"eos_token_id"`
+	}
+	if json.Unmarshal(data, &c) != nil {
+		return nil
+	}
+	var one int32
+	if json.Unmarshal(c.EOS, &one) == nil && string(c.EOS) != "null" {
+		return []int32{one}
+	}
+	var many []int32
+	if json.Unmarshal(c.EOS, &many) == nil {
+		return many
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package findings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sftui/dataset"
+	"sftui/recipes"
+)
+
+// stopFindings are about the token at which a model learns to stop.
+func stopFindings(in *Input, f *facts) []Finding {
+	never := rowsFinding(in, f, "eos-never-trained", recipes.SeverityWarning, func(r *rowFacts) bool {
+		return !r.has(flagFailed) && r.Trained > 0 && !r.has(flagStop)
+	})
+	stop, _ := in.Tokenizer.EOS()
+	if in.Recipe.EosToken != "" {
+		stop = in.Recipe.EosToken
+	}
+	ends := in.rowEnd(f)
+	fix := Fix{}
+	if ends != "" && ends != stop {
+		fix = Fix{"eos_token", ends}
+	}
+	if never != nil && never.Share > 0.5 {
+		never.Severity = recipes.SeverityError
+	}
+	behind, behindZh := "", ""
+	if fix.Key != "" {
+		behind = fmt.Sprintf(" Rows end with %s, but the stop token is %s.", ends, stop)
+		behindZh = fmt.Sprintf("行以 %s 结尾，而停止符是 %s。", ends, stop)
+	}
+	list := gather(never.with(in,
+		"%[1]d rows (%[2]s) never train the stop token %[3]s: a model that has not learnt it does not stop."+behind,
+		"%[1]d 行（%[2]s）从未训练停止符 %[3]s：没学过它的模型不会停下。"+behindZh, fix, stop))
+	return append(append(list, in.stopDisagreement()...), in.beginFindings(f)...)
+}
+
+// rowEnd returns the special token that most sampled rows end with, "" for none.
+func (in *Input) rowEnd(f *facts) string {
+	count := map[string]int{}
+	for _, i := range f.sample {
+		e, err := in.Preparer.Row(i)
+		if err != nil {
+			continue
+		}
+		for j := len(e.InputIDs) - 1; j >= 0 && j > len(e.InputIDs)-4; j-- {
+			if in.Tokenizer.IsSpecial(e.InputIDs[j]) {
+				count[in.Tokenizer.Piece(e.InputIDs[j])]++
+				break
+			}
+		}
+	}
+	best := ""
+	for piece, n := range count {
+		if n > count[best] || n == count[best] && piece < best {
+			best = piece
+		}
+	}
+	return best
+}
+
+// stopDisagreement compares the end token of tokenizer, config.json,
+// generation_config.json and the recipe.
+func (in *Input) stopDisagreement() []Finding {
+	_, named := in.stopIDs()
+	if len(named["tokenizer"]) == 0 {
+		return []Finding{{ID: "no-stop-token", Severity: recipes.SeverityWarning,
+			Message: in.say("The tokenizer has no end-of-sequence token, so nothing tells the model to stop; set eos_token.",
+				"分词器没有结束符，模型无从学会停止；请设置 eos_token。")}}
+	}
+	want := named["tokenizer"][0]
+	if len(named["recipe"]) > 0 {
+		want = named["recipe"][0]
+	}
+	var parts []string
+	agree := true
+	for _, where := range []string{"recipe", "tokenizer", "config.json", "generation_config.json"} {
+		ids := named[where]
+		if len(ids) == 0 {
+			continue
+		}
+		var pieces []string
+		for _, id := range ids {
+			pieces = append(pieces, in.Tokenizer.Piece(id))
+		}
+		parts = append(parts, where+" "+strings.Join(pieces, "/"))
+		agree = agree && slices.Contains(ids, want)
+	}
+	if agree {
+		return nil
+	}
+	return []Finding{{ID: "eos-disagrees", Severity: recipes.SeverityWarning,
+		Message: format(in.say("The end token is not the same everywhere (%s); what serves the model may wait for one that was never trained.",
+			"各处的结束符不一致（%s）；部署时可能等待从未训练过的那个。"), strings.Join(parts, ", "))}}
+}
+
+// beginFindings count the begin tokens of rows.
+func (in *Input) beginFindings(f *facts) []Finding {
+	piece, id := in.Tokenizer.BOS()
+	if id < 0 {
+		return nil
+	}
+	_, end := in.Tokenizer.EOS()
+	list := gather(rowsFinding(in, f, "double-bos", recipes.SeverityWarning, func(r *rowFacts) bool { return r.LeadBOS > 1 }).
+		with(in, "%[1]d rows (%[2]s) begin with %[3]s twice: once from the text or template and once from the tokenizer.",
+			"%[1]d 行（%[2]s）以两个 %[3]s 开头：一个来自文本或模板，一个来自分词器。", Fix{}, piece))
+	// Only a tokenizer that adds the token by itself says that every row should have it.
+	ids, err := in.Tokenizer.EncodeSpecial("a")
+	if err != nil || len(ids) == 0 || ids[0] != id || id == end || in.Preparer.Shape().Name == dataset.ShapePretokenized {
+		return list
+	}
+	return append(list, gather(rowsFinding(in, f, "missing-bos", recipes.SeverityWarning, func(r *rowFacts) bool {
+		return !r.has(flagFailed) && r.Tokens > 0 && r.LeadBOS == 0
+	}).with(in, "%[1]d rows (%[2]s) do not begin with %[3]s, which this model saw at the start of every text.",
+		"%[1]d 行（%[2]s）没有以 %[3]s 开头，而该模型见过的每段文本都以它开始。", Fix{}, piece))...)
+}
+
+// format is Sprintf under a name that vet does not check against the English text alone.
+func format(template string, args ...any) string { return fmt.Sprintf(template, args...) }

@@ -1,0 +1,98 @@
+package findings
+
+import (
+	"fmt"
+	"strings"
+
+	"sftui/dataset"
+)
+
+// turn is one piece of a row's own text.
+type turn struct {
+	role   string // of a chat's message; assistant for a completion, "" for a prompt or text
+	text   string
+	chat   bool // it stands in a list of messages
+	null   bool // there is no content at all
+	calls  bool // it has tool calls, so that it needs no text
+	thinks bool // it has a field for its reasoning
+}
+
+// turnsOf takes a raw row apart: messages, prompt and completion, or text.
+func turnsOf(raw dataset.Row, columns map[string]string) []turn {
+	column := func(role string) (any, bool) {
+		name := role
+		if c := columns[role]; c != "" {
+			name = c
+		}
+		return raw.Get(name)
+	}
+	var out []turn
+	for _, role := range []string{"messages", "conversations", "prompt", "completion", "text"} {
+		v, ok := column(role)
+		if !ok || v == nil {
+			continue
+		}
+		switch v := v.(type) {
+		case string:
+			t := turn{text: v}
+			if role == "completion" {
+				t.role = "assistant"
+			}
+			out = append(out, t)
+		case []any:
+			for _, m := range v {
+				if message, ok := m.(dataset.Row); ok {
+					out = append(out, messageTurn(message))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// messageTurn reads one message, with role and content or from and value.
+func messageTurn(m dataset.Row) turn {
+	t := turn{chat: true, role: text(first(m, "role", "from"))}
+	content := first(m, "content", "value")
+	switch c := content.(type) {
+	case string:
+		t.text = c
+	case []any:
+		var parts []string
+		for _, p := range c {
+			if part, ok := p.(dataset.Row); ok {
+				parts = append(parts, text(first(part, "text")))
+			}
+		}
+		t.text = strings.Join(parts, "")
+	}
+	calls := first(m, "tool_calls")
+	t.calls = calls != nil
+	t.null = content == nil && !t.calls
+	t.thinks = first(m, "reasoning_content", "thinking", "reasoning") != nil
+	switch t.role { // names of other formats for the same parts
+	case "gpt":
+		t.role = "assistant"
+	case "human":
+		t.role = "user"
+	}
+	return t
+}
+
+// first returns the first of the keys that has a value.
+func first(m dataset.Row, keys ...string) any {
+	for _, k := range keys {
+		if v, ok := m.Get(k); ok && v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// text writes a value as text, "" for none.
+func text(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
