@@ -10,9 +10,9 @@ import (
 func compare(e *env, op string, a, b any) (bool, error) {
 	switch op {
 	case "==":
-		return equal(e, a, b), nil
+		return equal(e, a, b), e.burn(0)
 	case "!=":
-		return !equal(e, a, b), nil
+		return !equal(e, a, b), e.burn(0)
 	case "in":
 		return contains(e, b, a)
 	case "not in":

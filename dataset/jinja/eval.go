@@ -143,7 +143,7 @@ func (x *concatExpr) eval(e *env, r *record) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		s, err := str(v)
+		s, err := e.str(v)
 		if err != nil {
 			return nil, e.fault(x.pos, err)
 		}

@@ -26,7 +26,7 @@ func (s *outputStmt) exec(e *env, r *record) (control, error) {
 	}
 	t, ok := v.(string)
 	if !ok {
-		if t, err = str(v); err != nil {
+		if t, err = e.str(v); err != nil {
 			return goOn, e.fault(s.pos, err)
 		}
 	}
@@ -171,7 +171,7 @@ func (s *filterStmt) exec(e *env, r *record) (control, error) {
 
 // print writes a value as text.
 func (e *env) print(pos int, v any) error {
-	t, err := str(v)
+	t, err := e.str(v)
 	if err == nil {
 		err = e.write(t)
 	}

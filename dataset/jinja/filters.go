@@ -223,7 +223,7 @@ func joinFilter(e *env, v any, a arguments) (any, error) {
 				return nil, err
 			}
 		}
-		s, err := str(item)
+		s, err := e.str(item)
 		if err != nil {
 			return nil, err
 		}

@@ -59,7 +59,7 @@ func stringFilter(e *env, v any, a arguments) (any, error) {
 	if m, ok := v.(markup); ok {
 		return m, nil
 	}
-	s, err := str(v)
+	s, err := e.str(v)
 	if err != nil {
 		return nil, err
 	}
@@ -292,7 +292,7 @@ func tojsonFilter(e *env, v any, a arguments) (any, error) {
 			return nil, fail(kindType, "separators must be strings")
 		}
 	}
-	s, err := encodeJSON(v, o)
+	s, err := encodeJSON(e, v, o)
 	if err != nil {
 		return nil, err
 	}

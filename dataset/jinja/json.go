@@ -41,18 +41,27 @@ func (o JSONOptions) withDefaults() JSONOptions {
 }
 
 // encodeJSON is json.dumps with its errors; o must have its separators.
-func encodeJSON(v any, o JSONOptions) (string, error) {
-	w := jsonWriter{o: o}
+func encodeJSON(e *env, v any, o JSONOptions) (string, error) {
+	w := jsonWriter{o: o, e: e}
 	w.value(v, 0)
 	return string(w.out), w.err
 }
 
 // jsonWriter writes nested values.
 type jsonWriter struct {
+	e       *env // whose limits count; nil outside of a render
 	o       JSONOptions
 	out     []byte
 	err     error
 	lenient bool
+}
+
+// room checks that the text may grow; data that is written outside of a render is not bounded.
+func (w *jsonWriter) room() error {
+	if w.e == nil {
+		return nil
+	}
+	return room(w.e, len(w.out))
 }
 
 func (w *jsonWriter) add(s string) { w.out = append(w.out, s...) }
@@ -74,8 +83,8 @@ func (w *jsonWriter) value(v any, depth int) {
 		w.refuse(fail(kindRecursion, "maximum recursion depth exceeded while encoding a JSON object"))
 		return
 	}
-	if len(w.out) > maxText {
-		w.refuse(fail(kindLimit, "the template makes a text of more than %d bytes: it was stopped", maxText))
+	if err := w.room(); err != nil {
+		w.refuse(err)
 		return
 	}
 	switch v := v.(type) {

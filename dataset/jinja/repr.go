@@ -40,6 +40,31 @@ func str(v any) (string, error) {
 	return string(p.out), p.err
 }
 
+// str is Python's str(v) within the render's limits.
+func (e *env) str(v any) (string, error) {
+	switch v.(type) {
+	case []any, *Dict, tuple, *groupTuple, *namespace, dictView:
+		p := printer{e: e}
+		p.value(v, 0)
+		return string(p.out), p.err
+	}
+	return str(v)
+}
+
+// room checks that a text of n bytes may exist, by the render's limits if there is one.
+func room(e *env, n int) error {
+	if e != nil {
+		if n > e.output {
+			return e.hold(n)
+		}
+		return nil
+	}
+	if n > maxText {
+		return fail(kindLimit, "the template makes a text of more than %d bytes: it was stopped", maxText)
+	}
+	return nil
+}
+
 // repr is Python's repr(v) for messages, where a failure does not matter.
 func repr(v any) string {
 	p := printer{}
@@ -56,6 +81,7 @@ func reprOf(v any) (string, error) {
 
 // printer writes the repr of nested values.
 type printer struct {
+	e   *env // whose limits count, may be nil
 	out []byte
 	err error
 }
@@ -70,8 +96,8 @@ func (p *printer) value(v any, depth int) {
 	case depth > maxDepth:
 		p.err = fail(kindRecursion, "maximum recursion depth exceeded while getting the repr of an object")
 		return
-	case len(p.out) > maxText:
-		p.err = fail(kindLimit, "the template makes a text of more than %d bytes: it was stopped", maxText)
+	}
+	if p.err = room(p.e, len(p.out)); p.err != nil {
 		return
 	}
 	switch v := v.(type) {
