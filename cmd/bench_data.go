@@ -280,7 +280,7 @@ func (p *preparedBench) scan(ctx context.Context, workers int, limit time.Durati
 			if stage == dataset.StageSample {
 				b.EstimateSeconds, b.First = at, scan.Estimate(benchShares()...)
 			}
-			if g.Stage == dataset.StageAll || g.Stage == dataset.StageDone {
+			if stage == dataset.StageLargest {
 				b.LargestSeconds = at
 			}
 			stage = g.Stage

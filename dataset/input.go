@@ -78,6 +78,7 @@ func (in *input) decompress(packed, path string, st os.FileInfo, o OpenOptions) 
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%d", abs, st.Size(), st.ModTime().UnixNano()))
 	in.cache = filepath.Join(dir, "plain-"+hex.EncodeToString(key[:12]))
 	if plain, err := os.Open(in.cache); err == nil {
+		useCached(in.cache)
 		_ = in.file.Close()
 		in.file, in.cache = plain, ""
 		if st, err := plain.Stat(); err == nil {

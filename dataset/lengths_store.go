@@ -56,6 +56,7 @@ func openLengthStore(o ScanOptions, prepared string, total int) (*lengthStore, e
 	if err := os.MkdirAll(st.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the cache folder %s cannot be made: %w; set XDG_CACHE_HOME to a folder that can be written", st.dir, err)
 	}
+	useCached(st.dir)
 	st.load()
 	return st, nil
 }
