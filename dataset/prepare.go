@@ -71,11 +71,10 @@ func NewPreparer(src Source, tok *Tokenizer, o Options) (*Preparer, error) {
 	if err := p.decide(mapped); err != nil {
 		return nil, fmt.Errorf("%s: %w", src.Name(), err)
 	}
-	if p.format, err = newFormatter(o.Formatting, mapped.Keys()); err != nil {
-		return nil, err
-	}
 	if p.plan.pretokenized {
 		p.vocab = vocabulary(tok)
+	} else if p.format, err = newFormatter(o.Formatting, mapped.Keys()); err != nil {
+		return nil, err
 	}
 	p.encoder = newEncoder(tok)
 	return p, p.checkTemplate()
@@ -243,7 +242,7 @@ func (p *Preparer) PaddingFree() bool { return p.o.paddingFree() }
 func (p *Preparer) Fingerprint() string {
 	o := p.o
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n%q\n%q\n%q\n", p.src.Name(), p.tok.Fingerprint(), p.chat.source, p.eos, p.o.Formatting)
+	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n", p.tok.Fingerprint(), p.chat.source, p.eos, p.o.Formatting)
 	fmt.Fprintf(h, "%d %s %s %t %s %t %t %t %q %t\n", o.MaxLength, o.LongRows, o.TruncationMode, o.Packing, o.PackingStrategy,
 		o.paddingFree(), p.plan.completionOnly, o.AssistantOnlyLoss, o.TextField, o.SkipPrepare)
 	for _, role := range sortedKeys(o.Columns) {

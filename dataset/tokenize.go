@@ -57,7 +57,7 @@ func (p *Preparer) renderPrompted(w *work) error {
 	if r.prompted {
 		return fmt.Errorf("chat_template_kwargs sets add_generation_prompt or continue_final_message, which prompt and completion decide already: remove it")
 	}
-	alone, err := p.chat.render(r, prompt, true, false)
+	alone, err := p.chat.render(r, prompt, true, p.o.AssistantOnlyLoss) // by the template that renders both, marks or not
 	if err != nil {
 		return fmt.Errorf("prompt: %w", err)
 	}
