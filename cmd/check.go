@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"sftui/engine"
 	"sftui/findings"
 	"sftui/recipes"
 	"sftui/setup"
@@ -14,7 +16,7 @@ import (
 
 // checkCommand lists what would go wrong, before a run.
 func checkCommand() command {
-	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [key=value …] [--json] [--fail-on error|warning|note] [--lang en|zh]",
+	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [key=value …] [--json] [--forecast] [--no-cache] [--fail-on error|warning|note] [--lang en|zh]",
 		summary: "findings over data, template, recipe and model before a run", run: runCheck}
 }
 
@@ -27,7 +29,7 @@ type checkFlags struct {
 
 // parseCheck reads the arguments.
 func parseCheck(args []string) (checkFlags, error) {
-	set := flagSet{values: []string{"recipe", "data", "model", "fail-on", "lang"}, switches: []string{"json", "no-cache"}, options: true}
+	set := flagSet{values: []string{"recipe", "data", "model", "fail-on", "lang"}, switches: []string{"json", "no-cache", "forecast"}, options: true}
 	a, err := set.parse(args)
 	f := checkFlags{arguments: a, lang: recipes.English, failOn: "warning"}
 	switch {
@@ -100,7 +102,7 @@ func check(ctx context.Context, f checkFlags, s streams) (list []findings.Findin
 			}
 		}
 	}
-	o := findings.OpenOptions{Language: f.lang, ResolveModel: host(s.err).ResolveModel}
+	o := findings.OpenOptions{Language: f.lang, ResolveModel: host(s.err).ResolveModel, Progress: rowsChecked(s)}
 	if !f.switches["no-cache"] {
 		if cache, err := setup.CacheDir(); err == nil {
 			o.CacheDir = filepath.Join(cache, "data")
@@ -109,10 +111,49 @@ func check(ctx context.Context, f checkFlags, s streams) (list []findings.Findin
 	in := findings.Open(ctx, r, o)
 	defer func() { _ = in.Close() }()
 	list, err = findings.Check(ctx, in)
-	if in.Source != nil {
-		rows = in.Source.Len()
+	if err != nil || in.Source == nil {
+		return list, 0, err
 	}
-	return list, rows, err
+	return findings.Sorted(append(list, deviceFindings(ctx, r, f, in, list, s)...)), in.Source.Len(), nil
+}
+
+// progressEvery is how often a long check says how far it is.
+const progressEvery = 3 * time.Second
+
+// rowsChecked prints plain lines of progress, so that a long first check is not silent.
+func rowsChecked(s streams) func(done, total int) {
+	var mu sync.Mutex
+	last := time.Now()
+	return func(done, total int) {
+		mu.Lock()
+		defer mu.Unlock()
+		if time.Since(last) < progressEvery || done >= total {
+			return
+		}
+		last = time.Now()
+		fmt.Fprintf(s.err, "checked %d of %d rows\n", done, total)
+	}
+}
+
+// forecastRows is up to how many rows the memory is forecast without being
+// asked: a forecast needs every row's length.
+const forecastRows = 50_000
+
+// deviceFindings are what the forecast says of memory and disk. A recipe with
+// errors is not forecast: they come first.
+func deviceFindings(ctx context.Context, r *recipes.Recipe, f checkFlags, in *findings.Input, found []findings.Finding, s streams) []findings.Finding {
+	if findings.Worst(found) == recipes.SeverityError || in.Preparer == nil || in.Source.Len() > forecastRows && !f.switches["forecast"] {
+		return nil
+	}
+	forecast, err := engine.MakeForecast(ctx, engine.ForecastOptions{Recipe: r, Host: host(s.err)}, nil)
+	if err != nil {
+		message := fmt.Sprintf("The memory could not be forecast: %v", err)
+		if f.lang == recipes.Chinese {
+			message = fmt.Sprintf("无法预测显存：%v", err)
+		}
+		return []findings.Finding{{ID: "no-forecast", Severity: recipes.SeverityNote, Message: message}}
+	}
+	return findings.FromForecast(forecast, f.lang)
 }
 
 // workbenchRows is how many rows the workbench checks after each edit; the

@@ -37,7 +37,7 @@ const maxRows = 1000
 func Check(ctx context.Context, in *Input) ([]Finding, error) {
 	list := recipeFindings(in)
 	if in.Preparer == nil {
-		return sorted(append(list, in.problems...)), nil
+		return Sorted(append(list, in.problems...)), nil
 	}
 	found, err := collect(ctx, in)
 	if err != nil {
@@ -47,7 +47,7 @@ func Check(ctx context.Context, in *Input) ([]Finding, error) {
 		textFindings, columnFindings, duplicateFindings, stepFindings, tokenFindings} {
 		list = append(list, family(in, found)...)
 	}
-	return sorted(append(list, in.problems...)), nil
+	return Sorted(append(list, in.problems...)), nil
 }
 
 // Worst returns the highest severity in the list, "" for none.
@@ -66,8 +66,8 @@ func rank(s recipes.Severity) int {
 	return slices.Index([]recipes.Severity{recipes.SeverityError, recipes.SeverityWarning, recipes.SeverityNote}, s)
 }
 
-// sorted puts errors first and keeps the order of the checks otherwise.
-func sorted(list []Finding) []Finding {
+// Sorted puts errors first and keeps the order of the checks otherwise.
+func Sorted(list []Finding) []Finding {
 	slices.SortStableFunc(list, func(a, b Finding) int { return cmp.Compare(rank(a.Severity), rank(b.Severity)) })
 	return list
 }

@@ -25,9 +25,9 @@ type Input struct {
 	Preparer  *dataset.Preparer
 	Tokenizer *dataset.Tokenizer
 	ModelDir  string
-	CacheDir  string // where the facts of rows are kept; "" keeps nothing
-	Workers   int    // 0 for all cores
-	Progress  func(done, total int)
+	CacheDir  string                // where the facts of rows are kept; "" keeps nothing
+	Workers   int                   // 0 for all cores
+	Progress  func(done, total int) // called from several goroutines
 
 	picked   []int // rows of the data set that are checked; nil for all
 	problems []Finding

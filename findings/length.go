@@ -17,6 +17,9 @@ func lengthFindings(in *Input, f *facts) []Finding {
 	long := func(row *rowFacts) bool { return !row.has(flagFailed) && row.Tokens > limit }
 	fix := longer(f, int(limit))
 	if r.LongRows == "drop" && !r.Packing {
+		if fix.Key == "long_rows" {
+			fix = Fix{}
+		}
 		return gather(rowsFinding(in, f, "rows-dropped", recipes.SeverityNote, long).
 			with(in, "%[1]d rows (%[2]s) are longer than max_length %[3]d and are left out, as long_rows asks.",
 				"%[1]d 行（%[2]s）超过 max_length %[3]d，按 long_rows 的要求略去。", fix, limit))
