@@ -45,6 +45,8 @@ func (t *Template) RenderChat(in ChatInput, lim Limits) (Rendered, error) {
 	if err != nil || !in.ContinueFinalMessage {
 		return out, err
 	}
+	// transformers gives no mask for a message to be continued.
+	out.Spans = nil
 	out.Text, err = cutFinal(out.Text, final)
 	return out, err
 }
