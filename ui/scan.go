@@ -21,19 +21,24 @@ type stripInfo struct {
 
 // openScan opens the scan of all rows' lengths. It prepares without a
 // max_length, so that one scan answers for every max_length, also the one that
-// is tried next; what it found is kept on the disk.
+// is tried next; what it found is kept on the disk, with the ids, which
+// training reads from there.
 func (a *app) openScan(gen int, set *dataSet) tea.Cmd {
 	ctx, cache := a.ctx, a.opt.CacheDir
 	workers := max(1, runtime.NumCPU()-1)
 	return set.using(func() tea.Msg {
-		o := set.options
-		o.MaxLength, o.Packing, o.PaddingFree = 0, false, false
-		whole, err := dataset.NewPreparer(set.src, set.tok, o)
+		p, err := dataset.NewPreparer(set.src, set.tok, set.options)
+		if err != nil {
+			return scanOpenedMsg{gen: gen, err: err}
+		}
+		whole, err := p.Whole()
 		if err != nil {
 			return scanOpenedMsg{gen: gen, err: err}
 		}
 		_, eos := set.tok.EOS()
-		scan, err := dataset.NewScan(ctx, set.src, whole, dataset.ScanOptions{CacheDir: cache, Workers: workers, EOS: eos})
+		scan, err := dataset.NewScan(ctx, whole.Source(), whole, dataset.ScanOptions{
+			CacheDir: cache, Workers: workers, EOS: eos, StoreIDs: cache != "", VocabSize: set.tok.VocabSize(),
+		})
 		return scanOpenedMsg{gen: gen, scan: scan, err: err}
 	})
 }
