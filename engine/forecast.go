@@ -159,8 +159,18 @@ func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) 
 	e.Block = blockBytes(m, c, shape)
 	e.Head = headCopies * headBytes(m, shape, cuda)
 	e.Optimizer = updateElements * float32Bytes * largestTrained(m, c)
-	e.Code = pluginBytes
+	e.Code = overheadBytes(e, cuda)
 	return e
+}
+
+// overheadBytes is what a run needs beside its buffers: the process, the
+// plugin and its code and, on a CPU, what the allocator keeps of freed buffers
+// of other shapes, which measures about as much again as they took.
+func overheadBytes(m compute.Memory, cuda bool) int64 {
+	if cuda {
+		return pluginBytes
+	}
+	return pluginBytes + m.Activations + max(m.Block, m.Head)
 }
 
 // headBytes is the size of one chunk of logits.
@@ -275,7 +285,7 @@ type Forecast struct {
 func items(m compute.Memory) []MemoryItem {
 	return []MemoryItem{
 		{"weights", m.Weights}, {"moments", m.Moments}, {"gradients", m.Gradients}, {"activations", m.Activations},
-		{"block", m.Block}, {"head", m.Head}, {"optimizer", m.Optimizer}, {"code", m.Code},
+		{"block", m.Block}, {"head", m.Head}, {"optimizer", m.Optimizer}, {"overhead", m.Code},
 	}
 }
 
@@ -382,9 +392,15 @@ func (f *Forecaster) confirm(ctx context.Context, o ForecastOptions, w Worst) (c
 	if err := opened.Trainer.Prepare(w.shape); err != nil {
 		return compute.Memory{}, fmt.Errorf("compile the heaviest micro-batch (%s positions): %w", w.Shape, err)
 	}
-	m := opened.Trainer.Stats().Memory
-	m.Code = max(m.Code, pluginBytes)
-	return m, nil
+	return measured(opened), nil
+}
+
+// measured is the memory of what a session compiled, by XLA's own buffer
+// sizes, with the overhead that those do not show.
+func measured(o *Opened) compute.Memory {
+	m := o.Trainer.Stats().Memory
+	m.Code = max(m.Code, overheadBytes(m, o.CUDA))
+	return m
 }
 
 // disk forecasts what the run writes.

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -248,7 +249,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 
 // restore puts the loop where a checkpoint was.
 func (t *training) restore(l *loop, total int) error {
-	if err := l.trainer.LoadState(joinPath(t.resume.checkpoint, optimizerDir)); err != nil {
+	if err := l.trainer.LoadState(filepath.Join(t.resume.checkpoint, optimizerDir)); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", t.resume.checkpoint, err)
 	}
 	fresh := l.state

@@ -39,6 +39,7 @@ type Opened struct {
 	Trainer compute.Trainer
 	Memory  func() device.Reading
 	Name    string // of the device
+	CUDA    bool   // it has memory of its own
 	Warning string
 	Close   func()
 }
@@ -60,7 +61,7 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 		dev.Close()
 		return nil, err
 	}
-	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, Warning: dev.Warning, Close: func() {
+	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, CUDA: dev.Kind == device.CUDA, Warning: dev.Warning, Close: func() {
 		session.Close()
 		dev.Close()
 	}}, nil
@@ -256,7 +257,7 @@ func (t *training) run(ctx context.Context) error {
 	go t.out.watchMemory(stop, &watching)
 	defer watching.Wait()
 	defer close(stop)
-	if err := t.loop.warmUp(t.o.Force); err != nil {
+	if err := t.loop.warmUp(t.opened, t.o.Force); err != nil {
 		return err
 	}
 	err := t.loop.train(ctx)

@@ -2,14 +2,11 @@ package engine
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 
 	"sftui/engine/compute"
 	"sftui/engine/run"
 )
-
-func joinPath(parts ...string) string { return filepath.Join(parts...) }
 
 // Bytes writes a size with a unit of 1,000s: "540 MB".
 func Bytes(n int64) string {
@@ -69,7 +66,7 @@ func worstBatch(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, fro
 
 // warmUp compiles what the first step and the heaviest micro-batch need, and
 // compares the memory that this takes with what the device has.
-func (l *loop) warmUp(force bool) error {
+func (l *loop) warmUp(o *Opened, force bool) error {
 	l.out.enter(run.Compiling, "compiling for the first step")
 	epochs := 1
 	if l.recipe.MaxSteps <= 0 {
@@ -84,7 +81,7 @@ func (l *loop) warmUp(force bool) error {
 			return fmt.Errorf("the heaviest micro-batch (rows %s) cannot be compiled: %w", rowList(worst), err)
 		}
 	}
-	need := l.trainer.Stats().Memory.Total()
+	need := measured(o).Total()
 	l.out.update(func(s *run.Status) { s.MemoryForecast = uint64(max(0, need)) })
 	limit := l.out.limit()
 	if limit == 0 || need <= int64(limit) {

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"testing"
+
+	"sftui/dataset"
+	"sftui/dataset/jinja"
+)
+
+func TestQuestion(t *testing.T) {
+	for _, c := range []struct {
+		name, row, text, reference string
+		messages                   int // -1: no question
+	}{
+		{"strings", `{"prompt": "2+2=", "completion": " 4"}`, "2+2=", " 4", 0},
+		{"chats", `{"prompt": [{"role": "user", "content": "hi"}], "completion": [{"role": "assistant", "content": "ho"}]}`, "hi", "ho", 1},
+		{"messages", `{"messages": [{"role": "system", "content": "be"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}`, "a", "b", 2},
+		{"no answer", `{"messages": [{"role": "user", "content": "a"}]}`, "", "", -1},
+		{"only an answer", `{"messages": [{"role": "assistant", "content": "a"}]}`, "", "", -1},
+		{"text", `{"text": "a"}`, "", "", -1},
+		{"other types", `{"prompt": 3, "completion": null}`, "", "", -1},
+		{"messages of another type", `{"messages": "hello"}`, "", "", -1},
+	} {
+		value, err := jinja.DecodeJSON([]byte(c.row))
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages, text, reference, ok := question(value.(dataset.Row))
+		if ok != (c.messages >= 0) || text != c.text || reference != c.reference || ok && len(messages) != c.messages {
+			t.Errorf("%s: %d messages, %q, %q, %v", c.name, len(messages), text, reference, ok)
+		}
+	}
+}
