@@ -165,7 +165,7 @@ func (a *app) startRun(dir string, recipe []byte, resume bool) tea.Cmd {
 		} else {
 			// The run's own recipe.yaml is the effective recipe, which the engine
 			// writes; what the person chose stands beside it.
-			path := r.Path("started-with.yaml")
+			path := r.Path(startedWith)
 			if err := os.WriteFile(path, recipe, 0o644); err != nil {
 				return runStartedMsg{err: fmt.Errorf("write the recipe of the run: %w", err)}
 			}
@@ -195,6 +195,10 @@ func (a *app) waitExit(gen int, r *run.Run, exited <-chan error) tea.Cmd {
 		return runExitedMsg{gen: gen, said: lastLine(tail(r.Path(run.LogFile)))}
 	}
 }
+
+// startedWith is the recipe in a run folder as the person had it, beside the
+// effective recipe that the engine writes.
+const startedWith = "started-with.yaml"
 
 // lastLine is the last line that says something.
 func lastLine(s string) string {

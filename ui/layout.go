@@ -118,7 +118,7 @@ func layoutTrain(w, h, strips int, tuning, zoom bool) trainLayout {
 	r, l.log = r.rows(h - logH)
 	tuneH := 0
 	if tuning {
-		tuneH = min(8, r.h-6)
+		tuneH = min(9, r.h-6)
 	}
 	if w < compactBelow {
 		// Small strips go two beside each other under the main chart.

@@ -3,11 +3,13 @@ package ui
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"sftui/engine/run"
 	"sftui/recipes"
 	"sftui/ui/vlist"
 )
@@ -506,7 +508,14 @@ func (p *recipePage) click(x, y int) tea.Cmd {
 	return nil
 }
 
-// readRecipe reads a recipe file, an embedded recipe by name, or the default.
+// exists reports whether there is a file.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// readRecipe reads a recipe file, an embedded recipe by name, the recipe of a
+// run folder, or the default.
 func readRecipe(name string) (r *recipes.Recipe, path, title string, source []byte, err error) {
 	for i, e := range recipes.Embedded() {
 		if name == e.Name || name == "" && i == 0 {
@@ -517,11 +526,21 @@ func readRecipe(name string) (r *recipes.Recipe, path, title string, source []by
 	if name == "" {
 		return recipes.Default(), "", "TRL defaults", nil, nil
 	}
+	var of string // the run whose recipe it is
+	if info, statErr := os.Stat(name); statErr == nil && info.IsDir() {
+		of = filepath.Base(name)
+		if name = filepath.Join(name, startedWith); !exists(name) {
+			name = filepath.Join(filepath.Dir(name), run.RecipeFile)
+		}
+	}
 	if r, err = recipes.Load(name); err != nil {
 		return nil, "", "", nil, err
 	}
 	if source, err = os.ReadFile(name); err != nil {
 		return nil, "", "", nil, fmt.Errorf("read the recipe: %w", err)
+	}
+	if of != "" { // a run keeps its recipe as it was
+		return r, "", "recipe of " + of, source, nil
 	}
 	return r, name, name, source, nil
 }

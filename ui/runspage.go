@@ -69,18 +69,28 @@ func (a *app) firstPage() tea.Cmd {
 			return a.fail(err)
 		}
 		a.page = pageTrain
-		return a.train.attach(r)
+		return tea.Batch(a.train.attach(r), a.adoptRecipe(r))
 	}
 	for _, s := range a.runs.all {
 		if s.Alive {
 			a.page = pageTrain
-			return tea.Batch(a.train.attach(&run.Run{Dir: s.Dir}), a.say(inkAccent, a.tf("attached to the live run %s", s.Name)))
+			r := &run.Run{Dir: s.Dir}
+			return tea.Batch(a.train.attach(r), a.adoptRecipe(r), a.say(inkAccent, a.tf("attached to the live run %s", s.Name)))
 		}
 	}
 	if a.opt.Data != "" || a.opt.Plain {
 		return a.goTo(pageData)
 	}
 	return nil
+}
+
+// adoptRecipe opens the recipe that a run was started with, so that Data and
+// Recipe show what it trains on; a recipe named on the command line stays.
+func (a *app) adoptRecipe(r *run.Run) tea.Cmd {
+	if a.opt.Recipe != "" || a.opt.Data != "" || a.opt.Model != "" || len(a.opt.Edits) > 0 {
+		return nil
+	}
+	return a.loadRecipe(r.Dir)
 }
 
 // refresh reads the list anew.
@@ -191,7 +201,7 @@ func (p *runsPage) useRecipe() tea.Cmd {
 	if !ok {
 		return nil
 	}
-	return tea.Batch(p.a.loadRecipe(filepath.Join(s.Dir, run.RecipeFile)), p.a.goTo(pageRecipe))
+	return tea.Batch(p.a.loadRecipe(s.Dir), p.a.goTo(pageRecipe))
 }
 
 // export writes the run's events as a CSV file beside the recipe.

@@ -112,6 +112,9 @@ func (t *tracker) event(e *run.Event) {
 		t.change(e)
 	case run.KindWarning:
 		t.say(inkWarn, "▲ "+e.Message)
+		if e.Code == run.CodeSpike {
+			t.markSpike(e.Step)
+		}
 	case run.KindLog:
 		t.say(inkDim, e.Message)
 	case run.KindSample:
@@ -174,12 +177,26 @@ func (t *tracker) spike(e *run.Event) {
 	}
 	_, mean, ok := t.smooth.Last()
 	if ok && t.smooth.Len() >= 20 && loss > 1.5*mean && loss > mean+0.5 {
-		t.marks = append(t.marks, chart.Event{X: float64(e.Step), Label: "spike", Mark: '▲'})
+		t.markSpike(e.Step)
 	}
+}
+
+// markSpike marks a step once, whoever noticed its loss.
+func (t *tracker) markSpike(step int) {
+	for i := len(t.marks) - 1; i >= 0 && t.marks[i].X >= float64(step); i-- {
+		if t.marks[i].X == float64(step) && t.marks[i].Label == "spike" {
+			return
+		}
+	}
+	t.marks = append(t.marks, chart.Event{X: float64(step), Label: "spike", Mark: '▲'})
 }
 
 // change marks options that were changed in the live run.
 func (t *tracker) change(e *run.Event) {
+	if e.Phase == string(run.Compiling) { // announced; it comes again when it takes effect
+		t.say(inkAccent, e.Message)
+		return
+	}
 	var parts []string
 	for _, key := range sortedKeys(e.Changes) {
 		parts = append(parts, key+" = "+e.Changes[key])

@@ -188,7 +188,9 @@ func (p *trainPage) tuneLines(w int) []string {
 	}
 	lines = append(lines, " "+th.paint(inkDim, keep), " "+p.memoryGuess(t.micro, w-2))
 	if t.micro != st.MicroBatch {
-		lines = append(lines, " "+th.paint(inkDim, a.t("A new shape compiles in the background while the old one goes on; applied at the next step after that.")))
+		for _, l := range wrap(a.t("A new shape compiles in the background while the old one goes on; applied at the next step after that."), w-2) {
+			lines = append(lines, " "+th.paint(inkDim, l))
+		}
 	}
 	return lines
 }
