@@ -126,6 +126,7 @@ func TestFindings(t *testing.T) {
 		{"slow-rows", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+strings.Repeat("a", 30_000)+`"}]}`), nil, 1, "20,000"},
 		{"questions-trained", good, chats(40), nil, -1, "user's turns"},
 		{"user-trained", model(t, "{% for m in messages %}{% generation %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endgeneration %}{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "wrong place"},
+		{"generation-markers", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "no generation markers"},
 		{"eos-never-trained", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}", nil), chats(40), nil, 40, "<|end|>"},
 		{"eos-disagrees", model(t, chatTemplate, map[string]string{"generation_config.json": `{"eos_token_id": [1]}`}), chats(40), nil, -1, "generation_config.json <|start|>"},
 		{"answers-cut", good, with(chats(40), `{"messages": [{"role": "user", "content": "`+long+`"}, {"role": "assistant", "content": "a"}]}`), []string{"assistant_only_loss=true", "max_length=64"}, 1, "whole answer"},

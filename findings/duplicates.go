@@ -25,7 +25,7 @@ func duplicateFindings(in *Input, f *facts) []Finding {
 	}
 	if dup.Count == 0 {
 		dup = nil
-	} else if dup.Share > 0.01 {
+	} else if dup.Share > 0.01 && dup.Count > 2 {
 		dup.Severity = recipes.SeverityWarning
 	}
 	list := gather(dup.with(in, "%[1]d rows (%[2]s) are equal to an earlier one, token for token, and count several times.",

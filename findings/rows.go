@@ -2,6 +2,7 @@ package findings
 
 import (
 	"slices"
+	"strings"
 
 	"sftui/recipes"
 )
@@ -59,10 +60,14 @@ func maskFindings(in *Input, f *facts) []Finding {
 			with(in, "%[1]d rows (%[2]s) have no token that carries loss, whatever max_length is: the mask covers them whole.",
 				"%[1]d 行（%[2]s）没有任何承担损失的词元，与 max_length 无关：掩码盖住了整行。", Fix{}),
 	)
-	user, trained, all := f.roles["user"], int64(0), int64(0)
+	if in.Recipe.AssistantOnlyLoss && in.Preparer.Shape().Conversational && !marked(in) {
+		list = append(list, Finding{ID: "generation-markers", Severity: recipes.SeverityNote,
+			Message: in.say("The chat template has no generation markers: sftui finds the assistant's turns itself, while TRL exchanges templates that it knows and refuses the others.",
+				"对话模板没有生成标记：sftui 会自行找出助手轮次，而 TRL 只替换它认识的模板，其余会拒绝。")})
+	}
+	user, trained := f.roles["user"], int64(0)
 	for _, r := range f.roles {
 		trained += r.Trained
-		all += r.Tokens
 	}
 	if user == nil || trained == 0 || user.Trained == 0 {
 		return list
@@ -76,4 +81,13 @@ func maskFindings(in *Input, f *facts) []Finding {
 	return append(list, Finding{ID: "questions-trained", Severity: recipes.SeverityNote, Fix: Fix{"assistant_only_loss", "true"},
 		Message: format(in.say("%s of the trained tokens stand in the user's turns: the model learns to ask as well as to answer.",
 			"%s 的受训词元位于用户轮次：模型既学提问也学回答。"), percent(share))})
+}
+
+// marked reports whether the template in force says itself what the assistant generates.
+func marked(in *Input) bool {
+	template := in.Preparer.Options().ChatTemplate
+	if template == "" {
+		template = in.Tokenizer.ChatTemplate()
+	}
+	return strings.Contains(template, "endgeneration")
 }

@@ -23,7 +23,8 @@ func stopFindings(in *Input, f *facts) []Finding {
 	if ends != "" && ends != stop {
 		fix = Fix{"eos_token", ends}
 	}
-	if never != nil && never.Share > 0.5 {
+	// Rows that were tokenized elsewhere may be plain text on purpose.
+	if never != nil && never.Share > 0.5 && in.Preparer.Shape().Name != dataset.ShapePretokenized {
 		never.Severity = recipes.SeverityError
 	}
 	behind, behindZh := "", ""
