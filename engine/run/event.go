@@ -75,8 +75,8 @@ type Event struct {
 }
 
 // MarshalJSON writes the event with the fields of its kind first. A step event
-// always has its loss, grad_norm, learning_rate, trained_tokens and seconds,
-// and an eval event its loss, even when they are zero (the first step of a
+// always has its loss, grad_norm, learning_rate, trained_tokens, seconds and
+// mean_token_accuracy, and an eval event its loss, even when they are zero (the first step of a
 // warm-up has a learning rate of 0, and readers must not take it for missing).
 func (e Event) MarshalJSON() ([]byte, error) {
 	type plain Event
@@ -90,6 +90,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		LearningRate  *Number   `json:"learning_rate,omitempty"`
 		TrainedTokens *int64    `json:"trained_tokens,omitempty"`
 		Seconds       *float64  `json:"seconds,omitempty"`
+		Accuracy      *Number   `json:"mean_token_accuracy,omitempty"`
 		plain
 	}{Kind: e.Kind, Time: e.Time, Step: e.Step, Epoch: e.Epoch, plain: plain(e)}
 	step, eval := e.Kind == KindStep, e.Kind == KindEval
@@ -104,6 +105,9 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	}
 	if step || eval || e.TrainedTokens != 0 {
 		w.TrainedTokens = &e.TrainedTokens
+	}
+	if step || eval || e.Accuracy != 0 {
+		w.Accuracy = &e.Accuracy
 	}
 	if step || eval || e.Seconds != 0 {
 		w.Seconds = &e.Seconds
