@@ -81,7 +81,7 @@ func cpuPluginParts() []part {
 // installedPlugin looks into the folders of PJRT_PLUGIN_LIBRARY_PATH.
 func installedPlugin(kind string) string {
 	for _, folder := range filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH")) {
-		if found, _ := filepath.Glob(filepath.Join(folder, "*"+kind+"*plugin*.so")); len(found) > 0 {
+		if found, _ := filepath.Glob(filepath.Join(folder, "*"+kind+"*.so")); len(found) > 0 {
 			return found[0]
 		}
 	}
