@@ -8,27 +8,12 @@ import (
 
 // dataRules are about where rows come from and how they are laid out.
 func dataRules() []rule {
+	return append(sourceRules(), packingRules()...)
+}
+
+// packingRules are about laying several rows into one.
+func packingRules() []rule {
 	return []rule{
-		{"no-data", SeverityError, "dataset_name dataset_mixture", func(r *Recipe) *clash {
-			return when(r.DatasetName == "" && r.DatasetMixture == nil,
-				"No data set is named, so there is nothing to train on; set dataset_name to a file, a folder or a hub id.",
-				"没有指定数据集，无从训练；请把 dataset_name 设为文件、文件夹或 hub 名称。", "dataset_name", "sftui:sample")
-		}},
-		{"no-model", SeverityError, "model_name_or_path", func(r *Recipe) *clash {
-			return when(r.ModelNameOrPath == "",
-				"No model is named; set model_name_or_path to a folder, a GGUF file or a hub id.",
-				"没有指定模型；请把 model_name_or_path 设为文件夹、GGUF 文件或 hub 名称。", "model_name_or_path", "HuggingFaceTB/SmolLM2-135M-Instruct")
-		}},
-		{"two-data-sets", SeverityNote, "dataset_mixture dataset_name", func(r *Recipe) *clash {
-			return when(r.DatasetName != "" && r.DatasetMixture != nil,
-				"Both dataset_name and dataset_mixture are given; dataset_name is used and the mixture is ignored, as in open-r1.",
-				"同时给出了 dataset_name 与 dataset_mixture；与 open-r1 一样使用前者，忽略混合数据集。", "dataset_name", "null")
-		}},
-		{"streaming-without-max-steps", SeverityError, "dataset_streaming max_steps", func(r *Recipe) *clash {
-			return when(r.DatasetStreaming && r.MaxSteps <= 0,
-				"dataset_streaming gives a data set without a length, so transformers cannot know the number of steps and refuses unless max_steps is set; sftui reads row by row anyway, so streaming can be off.",
-				"dataset_streaming 的数据集没有长度，transformers 无法确定步数，除非设置 max_steps，否则拒绝训练；sftui 本来就逐行读取，可关闭流式。", "dataset_streaming", "false")
-		}},
 		{"packing-without-max-length", SeverityError, "packing max_length", func(r *Recipe) *clash {
 			return when(r.Packing && r.MaxLength == nil,
 				"packing fills rows up to max_length, but max_length is null.",
@@ -59,6 +44,32 @@ func dataRules() []rule {
 			return when((r.Packing && r.PackingStrategy != "wrapped" || r.PaddingFree) && !flash,
 				"In TRL packed rows are kept apart only by flash attention; sftui masks them with every attention, so here the result is right, but the same recipe in TRL may leak between rows.",
 				"在 TRL 中只有 flash attention 能把打包的行隔开；sftui 用任何注意力实现都加掩码，因此这里结果正确，但同一配方在 TRL 中可能串行。", "attn_implementation", "flash_attention_2")
+		}},
+	}
+}
+
+// sourceRules are about rows, their order, their templates and their lengths.
+func sourceRules() []rule {
+	return []rule{
+		{"no-data", SeverityError, "dataset_name dataset_mixture", func(r *Recipe) *clash {
+			return when(r.DatasetName == "" && r.DatasetMixture == nil,
+				"No data set is named, so there is nothing to train on; set dataset_name to a file, a folder or a hub id.",
+				"没有指定数据集，无从训练；请把 dataset_name 设为文件、文件夹或 hub 名称。", "dataset_name", "sftui:sample")
+		}},
+		{"no-model", SeverityError, "model_name_or_path", func(r *Recipe) *clash {
+			return when(r.ModelNameOrPath == "",
+				"No model is named; set model_name_or_path to a folder, a GGUF file or a hub id.",
+				"没有指定模型；请把 model_name_or_path 设为文件夹、GGUF 文件或 hub 名称。", "model_name_or_path", "HuggingFaceTB/SmolLM2-135M-Instruct")
+		}},
+		{"two-data-sets", SeverityNote, "dataset_mixture dataset_name", func(r *Recipe) *clash {
+			return when(r.DatasetName != "" && r.DatasetMixture != nil,
+				"Both dataset_name and dataset_mixture are given; dataset_name is used and the mixture is ignored, as in open-r1.",
+				"同时给出了 dataset_name 与 dataset_mixture；与 open-r1 一样使用前者，忽略混合数据集。", "dataset_name", "null")
+		}},
+		{"streaming-without-max-steps", SeverityError, "dataset_streaming max_steps", func(r *Recipe) *clash {
+			return when(r.DatasetStreaming && r.MaxSteps <= 0,
+				"dataset_streaming gives a data set without a length, so transformers cannot know the number of steps and refuses unless max_steps is set; sftui reads row by row anyway, so streaming can be off.",
+				"dataset_streaming 的数据集没有长度，transformers 无法确定步数，除非设置 max_steps，否则拒绝训练；sftui 本来就逐行读取，可关闭流式。", "dataset_streaming", "false")
 		}},
 		{"mixture-in-sequence", SeverityNote, "train_sampling_strategy shuffle_dataset", func(r *Recipe) *clash {
 			return when(r.TrainSamplingStrategy == "sequential" && !r.ShuffleDataset,

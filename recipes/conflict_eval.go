@@ -8,6 +8,11 @@ import (
 
 // evalRules are about evaluation and what depends on it.
 func evalRules() []rule {
+	return append(append(evalDataRules(), bestRules()...), evalStepRules()...)
+}
+
+// evalDataRules are about the rows that are evaluated.
+func evalDataRules() []rule {
 	return []rule{
 		{"eval-without-data", SeverityError, "eval_strategy eval_dataset_name eval_holdout dataset_test_split", func(r *Recipe) *clash {
 			return when(r.EvalStrategy != "no" && !r.HasEvalData() && (r.localData() || r.DatasetMixture != nil && r.DatasetName == ""),
@@ -34,31 +39,12 @@ func evalRules() []rule {
 				fmt.Sprintf("eval_holdout %g is neither a share below 1 nor a whole number of rows.", r.EvalHoldout),
 				fmt.Sprintf("eval_holdout %g 既不是小于 1 的比例，也不是整数行数。", r.EvalHoldout), "eval_holdout", fmt.Sprint(int(r.EvalHoldout)))
 		}},
-		{"best-strategies", SeverityError, "load_best_model_at_end save_strategy eval_strategy", func(r *Recipe) *clash {
-			return when(r.LoadBestModelAtEnd && r.SaveStrategy != "best" && r.EvalStrategy != r.SaveStrategy,
-				fmt.Sprintf("load_best_model_at_end needs a checkpoint for every evaluation, but save_strategy is %s and eval_strategy is %s.", r.SaveStrategy, r.EvalStrategy),
-				fmt.Sprintf("load_best_model_at_end 要求每次评估都有检查点，而 save_strategy 为 %s、eval_strategy 为 %s。", r.SaveStrategy, r.EvalStrategy), bestFixKey(r), bestFixValue(r))
-		}},
-		{"best-steps", SeverityError, "load_best_model_at_end save_steps eval_steps", bestSteps},
-		{"best-without-eval", SeverityError, "save_strategy eval_strategy", func(r *Recipe) *clash {
-			return when(r.SaveStrategy == "best" && r.EvalStrategy == "no",
-				"save_strategy best saves when an evaluation improves, but eval_strategy is no, so nothing would ever be saved.",
-				"save_strategy best 在评估变好时保存，而 eval_strategy 为 no，因此永远不会保存。", "eval_strategy", "steps")
-		}},
-		{"best-without-metric", SeverityError, "save_strategy metric_for_best_model", func(r *Recipe) *clash {
-			return when(r.SaveStrategy == "best" && r.MetricForBestModel == "" && !r.LoadBestModelAtEnd,
-				"save_strategy best must be told which number is best; transformers refuses it without metric_for_best_model.",
-				"save_strategy best 需要知道以哪个指标为准；缺少 metric_for_best_model 时 transformers 会拒绝。", "metric_for_best_model", "eval_loss")
-		}},
-		{"metric-direction", SeverityWarning, "greater_is_better metric_for_best_model", func(r *Recipe) *clash {
-			loss := r.MetricForBestModel == "" || strings.HasSuffix(r.MetricForBestModel, "loss")
-			if r.GreaterIsBetter == nil || *r.GreaterIsBetter != loss || !(r.LoadBestModelAtEnd || r.SaveStrategy == "best") {
-				return nil
-			}
-			word := map[bool]string{true: "lower", false: "higher"}[loss]
-			return say(fmt.Sprintf("greater_is_better is %t, but a better %s is %s: the worst checkpoint would be kept.", *r.GreaterIsBetter, metricName(r), word),
-				fmt.Sprintf("greater_is_better 为 %t，而 %s 方向相反：会保留最差的检查点。", *r.GreaterIsBetter, metricName(r)), "greater_is_better", fmt.Sprint(!loss))
-		}},
+	}
+}
+
+// evalStepRules are about how often and how much is evaluated.
+func evalStepRules() []rule {
+	return []rule{
 		{"eval-every-log", SeverityNote, "eval_steps logging_steps", func(r *Recipe) *clash {
 			return when(r.EvalStrategy == "steps" && (r.EvalSteps == nil || *r.EvalSteps == 0) && r.LoggingSteps > 0,
 				fmt.Sprintf("eval_steps is not set, so evaluation runs at every logging step (every %g steps), which can cost more time than training.", r.LoggingSteps),
@@ -83,6 +69,37 @@ func evalRules() []rule {
 			return when(r.EvalStrategy != "no" && r.PerDeviceEvalBatchSize >= 8 && r.PerDeviceEvalBatchSize > 4*r.PerDeviceTrainBatchSize,
 				fmt.Sprintf("Evaluation takes %d rows at once and training %d: the memory's peak may come with the first evaluation.", r.PerDeviceEvalBatchSize, r.PerDeviceTrainBatchSize),
 				fmt.Sprintf("评估一次取 %d 行而训练取 %d 行：显存峰值可能出现在第一次评估时。", r.PerDeviceEvalBatchSize, r.PerDeviceTrainBatchSize), "per_device_eval_batch_size", fmt.Sprint(r.PerDeviceTrainBatchSize))
+		}},
+	}
+}
+
+// bestRules are about keeping the best model.
+func bestRules() []rule {
+	return []rule{
+		{"best-strategies", SeverityError, "load_best_model_at_end save_strategy eval_strategy", func(r *Recipe) *clash {
+			return when(r.LoadBestModelAtEnd && r.SaveStrategy != "best" && r.EvalStrategy != r.SaveStrategy,
+				fmt.Sprintf("load_best_model_at_end needs a checkpoint for every evaluation, but save_strategy is %s and eval_strategy is %s.", r.SaveStrategy, r.EvalStrategy),
+				fmt.Sprintf("load_best_model_at_end 要求每次评估都有检查点，而 save_strategy 为 %s、eval_strategy 为 %s。", r.SaveStrategy, r.EvalStrategy), bestFixKey(r), bestFixValue(r))
+		}},
+		{"best-steps", SeverityError, "load_best_model_at_end save_steps eval_steps", bestSteps},
+		{"best-without-eval", SeverityError, "save_strategy eval_strategy", func(r *Recipe) *clash {
+			return when(r.SaveStrategy == "best" && r.EvalStrategy == "no",
+				"save_strategy best saves when an evaluation improves, but eval_strategy is no, so nothing would ever be saved.",
+				"save_strategy best 在评估变好时保存，而 eval_strategy 为 no，因此永远不会保存。", "eval_strategy", "steps")
+		}},
+		{"best-without-metric", SeverityError, "save_strategy metric_for_best_model", func(r *Recipe) *clash {
+			return when(r.SaveStrategy == "best" && r.MetricForBestModel == "" && !r.LoadBestModelAtEnd,
+				"save_strategy best must be told which number is best; transformers refuses it without metric_for_best_model.",
+				"save_strategy best 需要知道以哪个指标为准；缺少 metric_for_best_model 时 transformers 会拒绝。", "metric_for_best_model", "eval_loss")
+		}},
+		{"metric-direction", SeverityWarning, "greater_is_better metric_for_best_model", func(r *Recipe) *clash {
+			loss := r.MetricForBestModel == "" || strings.HasSuffix(r.MetricForBestModel, "loss")
+			if r.GreaterIsBetter == nil || *r.GreaterIsBetter != loss || !r.LoadBestModelAtEnd && r.SaveStrategy != "best" {
+				return nil
+			}
+			word := map[bool]string{true: "lower", false: "higher"}[loss]
+			return say(fmt.Sprintf("greater_is_better is %t, but a better %s is %s: the worst checkpoint would be kept.", *r.GreaterIsBetter, metricName(r), word),
+				fmt.Sprintf("greater_is_better 为 %t，而 %s 方向相反：会保留最差的检查点。", *r.GreaterIsBetter, metricName(r)), "greater_is_better", fmt.Sprint(!loss))
 		}},
 	}
 }

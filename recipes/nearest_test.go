@@ -58,7 +58,7 @@ func TestEditDistance(t *testing.T) {
 	tests := []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"a", "", 1}, {"ab", "ba", 1}, {"seed", "seeds", 1}, {"max_length", "max_lenght", 1}, {"kitten", "sitting", 3}, {"学习率", "学习", 1}}
+	}{{"", "", 0}, {"a", "", 1}, {"ab", "ba", 1}, {"seed", "seeds", 1}, {"max_steps", "max_stesp", 1}, {"kitten", "sitting", 3}, {"学习率", "学习", 1}}
 	for _, tt := range tests {
 		if got := editDistance(tt.a, tt.b); got != tt.want {
 			t.Errorf("editDistance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)

@@ -176,13 +176,10 @@ func (w *lineEditor) replace(sp *span, r *Recipe, o *option) {
 	if sp.value.Anchor != "" && !multi {
 		anchor = "&" + sp.value.Anchor + " "
 	}
-	var text string
-	if multi && n.Kind != yaml.ScalarNode && sp.value.Style&yaml.FlowStyle != 0 {
-		text, multi = o.key+": "+o.inline(o.field(r)), false
-	} else if multi {
+	staysFlow := n.Kind != yaml.ScalarNode && sp.value.Style&yaml.FlowStyle != 0
+	text := o.key + ": " + anchor + o.inline(o.field(r))
+	if multi && !staysFlow {
 		text = strings.TrimSuffix(r.entry(o), "\n")
-	} else {
-		text = o.key + ": " + anchor + o.inline(o.field(r))
 	}
 	lines := strings.Split(text, "\n")
 	if comment != "" {
