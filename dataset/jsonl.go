@@ -10,7 +10,7 @@ import (
 // scanBuffer is how much of a file an index pass reads at a time.
 const scanBuffer = 1 << 20
 
-// errMalformed carries where a scan found the file broken.
+// malformed carries where a scan found the file broken.
 type malformed struct {
 	line int64
 	what string
@@ -133,28 +133,9 @@ func (v *valueScanner) structural(c byte, pos int64) error {
 	case ' ', '\t', '\r':
 		return v.gap(pos)
 	case '{', '[':
-		if v.array && !v.opened {
-			if c != '[' {
-				return &malformed{v.line, "the file does not begin with ["}
-			}
-			v.opened = true
-			return nil
-		}
-		v.begin(pos)
-		v.depth++
+		return v.open(c, pos)
 	case '}', ']':
-		if v.depth == 0 {
-			if v.array && c == ']' && !v.closed {
-				err := v.gap(pos)
-				v.closed = true
-				return err
-			}
-			return &malformed{v.line, fmt.Sprintf("a %c without its opening bracket", c)}
-		}
-		v.depth--
-		if v.depth == 0 {
-			return v.finish(pos + 1)
-		}
+		return v.shut(c, pos)
 	case ',':
 		if v.depth == 0 {
 			return v.gap(pos)
@@ -169,6 +150,36 @@ func (v *valueScanner) structural(c byte, pos int64) error {
 		v.begin(pos)
 	}
 	return nil
+}
+
+// open takes an opening bracket.
+func (v *valueScanner) open(c byte, pos int64) error {
+	if v.array && !v.opened {
+		if c != '[' {
+			return &malformed{v.line, "the file does not begin with ["}
+		}
+		v.opened = true
+		return nil
+	}
+	v.begin(pos)
+	v.depth++
+	return nil
+}
+
+// shut takes a closing bracket.
+func (v *valueScanner) shut(c byte, pos int64) error {
+	if v.depth > 0 {
+		if v.depth--; v.depth == 0 {
+			return v.finish(pos + 1)
+		}
+		return nil
+	}
+	if v.array && c == ']' && !v.closed {
+		err := v.gap(pos)
+		v.closed = true
+		return err
+	}
+	return &malformed{v.line, fmt.Sprintf("a %c without its opening bracket", c)}
 }
 
 func (v *valueScanner) begin(pos int64) {

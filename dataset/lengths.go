@@ -80,7 +80,9 @@ type Scan struct {
 	failures map[int]string
 	store    *lengthStore
 	started  time.Time
-	resumed  int // rows known before Run began
+
+	allStarted time.Time // when the stage of all rows began
+	allKnown   int       // and how many were known then
 }
 
 // maxFailures is how many failing rows keep their message.
@@ -128,7 +130,6 @@ func (s *Scan) found(rows []RowLength) {
 		s.take(r, "")
 		s.covered[r.Row] = true
 	}
-	s.resumed = s.known
 	if s.known == len(s.lengths) {
 		s.stage = StageDone
 	}
@@ -250,8 +251,8 @@ func (s *Scan) Progress() ScanProgress {
 	if !s.started.IsZero() {
 		p.Elapsed = time.Since(s.started)
 	}
-	if fresh := s.known - s.resumed; s.stage == StageAll && fresh > 0 {
-		p.ETA = time.Duration(float64(p.Elapsed) / float64(fresh) * float64(p.Total-p.Rows))
+	if fresh := s.known - s.allKnown; s.stage == StageAll && fresh > 0 {
+		p.ETA = time.Duration(float64(time.Since(s.allStarted)) / float64(fresh) * float64(p.Total-p.Rows))
 	}
 	return p
 }

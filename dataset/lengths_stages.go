@@ -101,7 +101,9 @@ func (s *Scan) largest(ctx context.Context) error {
 
 // all prepares every row that is not known yet, in file order.
 func (s *Scan) all(ctx context.Context) error {
-	s.setStage(StageAll)
+	s.mu.Lock()
+	s.stage, s.allStarted, s.allKnown = StageAll, time.Now(), s.known
+	s.mu.Unlock()
 	const piece = 4096
 	for from := 0; from < len(s.lengths); from += piece {
 		to := min(from+piece, len(s.lengths))

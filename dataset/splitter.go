@@ -129,34 +129,45 @@ func (s splitter) nextSplit(text string, i int) (end int, ok bool) {
 		return 0, false
 	case class == letter:
 		return run(text, j, letter)
-	case (class == blank || class == other) && after == letter && afterSize > 0:
+	case after == letter && (class == blank || class == other):
 		return run(text, j+afterSize, letter)
 	case class == digit:
-		most := 1
-		if s == splitLlama3 {
-			most = 3
-		}
-		for n := 1; n < most && j < len(text); n++ {
-			c, size := classAt(text, j)
-			if c == unsure {
-				return 0, false
-			}
-			if c != digit {
-				break
-			}
-			j += size
-		}
-		return j, true
-	case class == other, text[i] == ' ' && after == other && afterSize > 0:
-		if j, ok = run(text, j, other); !ok {
-			return 0, false
-		}
-		for j < len(text) && (text[j] == '\r' || text[j] == '\n') {
-			j++
-		}
-		return j, true
+		return s.digits(text, j)
+	case class == other, text[i] == ' ' && after == other:
+		return breaksAfter(text, j)
 	}
 	return s.spaces(text, i)
+}
+
+// digits ends a word of digits whose first one ends at j: Llama 3 takes up to
+// three together.
+func (s splitter) digits(text string, j int) (end int, ok bool) {
+	if s != splitLlama3 {
+		return j, true
+	}
+	for n := 1; n < 3 && j < len(text); n++ {
+		c, size := classAt(text, j)
+		if c == unsure {
+			return 0, false
+		}
+		if c != digit {
+			break
+		}
+		j += size
+	}
+	return j, true
+}
+
+// breaksAfter ends a word of signs that goes on at j: with the line breaks
+// that follow it.
+func breaksAfter(text string, j int) (end int, ok bool) {
+	if j, ok = run(text, j, other); !ok {
+		return 0, false
+	}
+	for j < len(text) && (text[j] == '\r' || text[j] == '\n') {
+		j++
+	}
+	return j, true
 }
 
 // spaces ends a word of white space that begins at i: all of it at the end of
