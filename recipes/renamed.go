@@ -64,8 +64,8 @@ func OldNames() []OldName {
 // removedNames are the options that nothing took the place of.
 func removedNames(gone func(name, english, chinese string) OldName) []OldName {
 	return []OldName{
-		gone("overwrite_output_dir", "transformers 5 removed it, and sftui gives every run a folder of its own, so nothing is overwritten.",
-			"transformers 5 已删除；sftui 每次运行都用独立文件夹，不会覆盖。"),
+		gone("overwrite_output_dir", "transformers 5 removed it; output_dir or --run names the run's folder, and without them each run gets a new one.",
+			"transformers 5 已删除；由 output_dir 或 --run 指定运行文件夹，否则每次新建。"),
 		gone("num_of_sequences", "it sized a buffer of TRL's old packing; packing_strategy decides now.",
 			"它只控制 TRL 旧打包方式的缓冲大小，现由 packing_strategy 决定。"),
 		gone("chars_per_token", "it was a guess for TRL's old packing; lengths are counted in real tokens now.",
