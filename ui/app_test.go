@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -63,6 +64,24 @@ func TestHelpHasEveryKey(t *testing.T) {
 		}
 	}
 	d.press("?").want("all keys", "next row").golden("help")
+}
+
+// docs/KEYS.md is written from the key table.
+func TestKeyDocumentIsCurrent(t *testing.T) {
+	const path = "../docs/KEYS.md"
+	want := "# Keys\n\nMade from the workbench's key table by `go test ./ui -update`; `?` shows the same.\n\n" + KeyTable()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/KEYS.md is stale; `go test ./ui -update` writes it")
+	}
 }
 
 func TestPaletteRunsACommandOfAnotherPage(t *testing.T) {

@@ -215,13 +215,20 @@ func (a *app) applies(b binding) bool {
 // its own are shown.
 func (a *app) footKeys() []binding {
 	var out []binding
+	_, alive := a.train.live()
 	for _, b := range a.keys {
-		if b.short == "" || !a.applies(b) || a.page == pageTrain && tuning(a) && b.when == nil {
+		if b.short == "" || !a.applies(b) || a.page == pageTrain && tuning(a) && b.when == nil || !alive && b.steers() {
 			continue
 		}
 		out = append(out, b)
 	}
 	return out
+}
+
+// steers reports whether a binding is for a live run: the last line shows it
+// only while there is one.
+func (b binding) steers() bool {
+	return b.page == pageTrain && b.when == nil && strings.Contains("t s p x X", b.keys[0])
 }
 
 // help shows all keys, those of the open page first.

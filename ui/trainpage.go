@@ -104,6 +104,8 @@ func (p *trainPage) ended() tea.Cmd {
 	switch st.State {
 	case run.Finished:
 		return a.say(inkGood, a.tf("The run is finished after %s steps. The model: %s", count(st.Step), st.Export))
+	case run.Stopped:
+		return a.say(inkWarn, a.tf("The run is stopped at step %s. Page 5, r goes on with it.", count(st.Step)))
 	case run.Failed:
 		return a.say(inkError, "✗ "+a.tf("The run failed: %s", st.Message))
 	case run.Died:
