@@ -59,12 +59,12 @@ const evalProgress = 500 * time.Millisecond
 
 // evaluate runs over the evaluation data. The loss is averaged as
 // transformers' evaluation loop does: the mean of each batch weighs as much as
-// the batch has rows. The accuracy is the mean over the batches.
+// the batch has examples. The accuracy is the mean over the batches.
 func (l *loop) evaluate(ctx context.Context) error {
 	l.out.enter(run.Evaluating, "")
 	start := time.Now()
 	var lossSum, weights, accuracy float64
-	var batches, rowsDone int
+	var batches int
 	result := run.Event{Kind: run.KindEval, Step: l.state.Step, Epoch: l.out.snapshot().Epoch}
 	told := start
 	for at := (Position{}); at.Epoch == 0; {
@@ -79,20 +79,23 @@ func (l *loop) evaluate(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("evaluation: %w", err)
 		}
-		rows := float64(len(w.batches[0].InputIDs))
+		end := w.next.Offset
+		if w.next.Epoch > 0 {
+			end = l.eval.feed.Len()
+		}
+		rows := float64(end - w.at.Offset)
 		if m.Trained > 0 {
 			lossSum += rows * m.LossSum / float64(m.Trained)
 			weights += rows
 			accuracy += float64(m.Correct) / float64(m.Trained)
 		}
 		batches++
-		rowsDone += l.eval.batch
 		result.TrainedTokens += m.Trained
 		result.Tokens += m.Tokens
 		at = w.next
 		if time.Since(told) >= evalProgress {
 			told = time.Now()
-			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(min(rowsDone, l.eval.feed.Len())), Total: int64(l.eval.feed.Len())})
+			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(end), Total: int64(l.eval.feed.Len())})
 		}
 	}
 	if weights == 0 {

@@ -413,6 +413,57 @@ func TestEvaluationAndBest(t *testing.T) {
 	}
 }
 
+// The loss of an evaluation is the mean over examples of their batch's mean,
+// as transformers' evaluation loop has it, the last short batch included.
+func TestEvaluationLossIsTransformers(t *testing.T) {
+	f := newFixture(t, 13)
+	fake := newFake()
+	res, err := train(t, f, fake, nil, "eval_on_start=true", "eval_strategy=epoch", "eval_holdout=5", "per_device_eval_batch_size=2", "num_train_epochs=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first *run.Event
+	for _, e := range eventsOf(t, res.Dir) {
+		if e.Kind == run.KindEval {
+			first = &e
+			break
+		}
+	}
+	if first == nil || first.Step != 0 || first.Rows != 5 {
+		t.Fatalf("no evaluation before training: %+v", first)
+	}
+	tok, err := dataset.OpenTokenizer(f.model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := DataOptions(f.recipe(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := dataset.Open(context.Background(), f.data, dataset.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := dataset.NumpyPermutation(13, 42)[:5]
+	feed, _, _, err := prepareOne(context.Background(), &part{dataset.Select(source, rows), rows}, tok, options, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0.0
+	for at := 0; at < 5; at += 2 {
+		items := []int{0, 1, 2, 3, 4}[at:min(at+2, 5)]
+		b, err := feed.Batch(items)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newFake().pass(b, false)
+		want += float64(len(items)) / 5 * m.LossSum / float64(m.Trained)
+	}
+	if math.Abs(float64(first.Loss)-want) > 1e-12 {
+		t.Errorf("evaluation loss %v, want %v", first.Loss, want)
+	}
+}
+
 func TestControlOfLiveRun(t *testing.T) {
 	f := newFixture(t, 40)
 	dir := filepath.Join(t.TempDir(), "run")
