@@ -54,6 +54,44 @@ var formattingTemplates = map[string]string{
 	"upper":            "{{ text | upper }}",
 }
 
+// paritySetters set an option of SFTConfig by name.
+var paritySetters = map[string]func(o *Options, value any){
+	"max_length":           func(o *Options, value any) { n, _ := value.(float64); o.MaxLength = int(n) },
+	"truncation_mode":      func(o *Options, value any) { o.TruncationMode = value.(string) },
+	"packing":              func(o *Options, value any) { o.Packing = value.(bool) },
+	"packing_strategy":     func(o *Options, value any) { o.PackingStrategy = value.(string) },
+	"padding_free":         func(o *Options, value any) { o.PaddingFree = value.(bool) },
+	"pad_to_multiple_of":   func(o *Options, value any) { o.PadToMultipleOf = int(value.(float64)) },
+	"completion_only_loss": func(o *Options, value any) { b := value.(bool); o.CompletionOnlyLoss = &b },
+	"assistant_only_loss":  func(o *Options, value any) { o.AssistantOnlyLoss = value.(bool) },
+	"eos_token":            func(o *Options, value any) { o.EOSToken = value.(string) },
+	"dataset_text_field":   func(o *Options, value any) { o.TextField = value.(string) },
+	"shuffle_dataset":      func(o *Options, value any) { o.Shuffle = value.(bool) },
+	"seed":                 func(o *Options, value any) { o.Seed = int64(value.(float64)) },
+	"dataset_num_proc":     func(o *Options, value any) { o.DatasetNumProc = int(value.(float64)) },
+	"dataset_kwargs": func(o *Options, value any) {
+		o.SkipPrepare, _ = value.(map[string]any)["skip_prepare_dataset"].(bool)
+	},
+}
+
+// templateFile reads a chat template from a file, or from the tokenizer of a folder.
+func templateFile(t testing.TB, path string) string {
+	t.Helper()
+	if strings.HasSuffix(path, ".jinja") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	tok, err := OpenTokenizer(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tok.Close() }()
+	return tok.ChatTemplate()
+}
+
 // parityOptions are the options of a case's configuration.
 func parityOptions(t testing.TB, dir string, c parityCase, sources map[string]string) Options {
 	t.Helper()
@@ -63,55 +101,15 @@ func parityOptions(t testing.TB, dir string, c parityCase, sources map[string]st
 		o.ChatTemplate = sources[c.Template]
 	}
 	for key, value := range c.Config {
-		switch key {
-		case "max_length":
-			n, _ := value.(float64)
-			o.MaxLength = int(n)
-		case "truncation_mode":
-			o.TruncationMode = value.(string)
-		case "packing":
-			o.Packing = value.(bool)
-		case "packing_strategy":
-			o.PackingStrategy = value.(string)
-		case "padding_free":
-			o.PaddingFree = value.(bool)
-		case "completion_only_loss":
-			b := value.(bool)
-			o.CompletionOnlyLoss = &b
-		case "assistant_only_loss":
-			o.AssistantOnlyLoss = value.(bool)
-		case "eos_token":
-			o.EOSToken = value.(string)
-		case "pad_to_multiple_of":
-			o.PadToMultipleOf = int(value.(float64))
-		case "dataset_text_field":
-			o.TextField = value.(string)
-		case "shuffle_dataset":
-			o.Shuffle = value.(bool)
-		case "seed":
-			o.Seed = int64(value.(float64))
-		case "dataset_num_proc":
-			o.DatasetNumProc = int(value.(float64))
-		case "dataset_kwargs":
-			o.SkipPrepare, _ = value.(map[string]any)["skip_prepare_dataset"].(bool)
-		case "chat_template_path":
-			if path := value.(string); strings.HasSuffix(path, ".jinja") {
-				data, err := os.ReadFile(filepath.Join(dir, path))
-				if err != nil {
-					t.Fatal(err)
-				}
-				o.ChatTemplate = string(data)
-			} else {
-				other, err := OpenTokenizer(filepath.Join(dir, path))
-				if err != nil {
-					t.Fatal(err)
-				}
-				o.ChatTemplate = other.ChatTemplate()
-				_ = other.Close()
-			}
-		default:
+		if key == "chat_template_path" {
+			o.ChatTemplate = templateFile(t, filepath.Join(dir, value.(string)))
+			continue
+		}
+		set := paritySetters[key]
+		if set == nil {
 			t.Fatalf("%s: the option %s is not read by this test", c.Name, key)
 		}
+		set(&o, value)
 	}
 	if c.Formatting != nil {
 		o.Formatting = formattingTemplates[*c.Formatting]
