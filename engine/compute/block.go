@@ -56,7 +56,7 @@ func (s *Session) blockInputs(b *builder, kind int, shape Shape, training bool) 
 		Cos: b.float("cos", n, dim), Sin: b.float("sin", n, dim),
 		Weights: map[string]*graph.Node{}, Adapters: map[string]*model.Adapter{},
 	}
-	l.Attend = model.Packed(b.int("segments", shape.Rows, shape.Length))
+	l.Attend = s.attend(b, shape)
 	random := b.param("random", graph.RNGStateShape.DType, graph.RNGStateShape.Dimensions...)
 	sample := s.layers[0]
 	var trained []*graph.Node
@@ -78,6 +78,26 @@ func (s *Session) blockInputs(b *builder, kind int, shape Shape, training bool) 
 		trained = append(trained, pair.A, pair.B)
 	}
 	return l, trained
+}
+
+// attend creates the parameters of attention, in the order of pass.inputs.
+func (s *Session) attend(b *builder, shape Shape) func(l *model.Layer, q, k, v *graph.Node) *graph.Node {
+	if shape.Documents == 0 {
+		return model.Packed(b.int("segments", shape.Rows, shape.Length))
+	}
+	v := &model.View{
+		Documents: shape.Documents, Length: shape.DocumentLength, Fused: s.fuses(),
+		Lengths: b.int("lengths", shape.Documents),
+		From:    b.int("from", shape.Documents*shape.DocumentLength),
+		Back:    b.int("back", shape.Positions()),
+	}
+	return v.Attend
+}
+
+// fuses says whether the backend computes bfloat16 attention in one fused kernel (cuDNN's flash attention).
+func (s *Session) fuses() bool {
+	return s.dtype == dtypes.BFloat16 && s.cfg.Attention != "eager" &&
+		s.dev.Backend.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention]
 }
 
 // dropout draws a mask of 0 (with probability p) and 1/(1-p).
@@ -228,7 +248,7 @@ func (s *Session) Compiled(shape Shape) bool {
 
 // ShapeOf returns the shape that a batch runs in; the zero Shape when it has no tokens.
 func (s *Session) ShapeOf(b Batch) Shape {
-	l, err := layOut(b, s.cfg.MaxLength)
+	l, err := layOut(b, s.cfg.MaxLength, s.viewed)
 	if err != nil {
 		return Shape{}
 	}

@@ -82,16 +82,24 @@ type Step struct {
 	Skipped bool
 }
 
-// Shape is what executables are compiled for: Rows rows of Length positions.
+// Shape is what executables are compiled for: Rows rows of Length positions. Where attention is fused (CUDA), it
+// works on a view of its own, one row of DocumentLength for each of Documents sequences; elsewhere these are 0.
 type Shape struct {
-	Rows   int
-	Length int
+	Rows           int
+	Length         int
+	Documents      int
+	DocumentLength int
 }
 
 // Positions returns how many token positions a pass of this shape computes.
 func (s Shape) Positions() int { return s.Rows * s.Length }
 
-func (s Shape) String() string { return fmt.Sprintf("%d×%d", s.Rows, s.Length) }
+func (s Shape) String() string {
+	if s.Documents > 0 {
+		return fmt.Sprintf("%d×%d (%d×%d)", s.Rows, s.Length, s.Documents, s.DocumentLength)
+	}
+	return fmt.Sprintf("%d×%d", s.Rows, s.Length)
+}
 
 // GenerateOptions steers Generate.
 type GenerateOptions struct {

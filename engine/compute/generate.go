@@ -117,7 +117,7 @@ func (g *generation) feed(ids []int32, start, width int) ([]float32, error) {
 	for i := range positions {
 		positions[i] = int32(start + i)
 	}
-	p := &pass{layout: &layout{shape: Shape{1, width}, ids: filled, positions: positions, segments: make([]int32, width)}}
+	p := &pass{layout: &layout{shape: Shape{Rows: 1, Length: width}, ids: filled, positions: positions, segments: make([]int32, width)}}
 	defer p.free()
 	if err := s.uploadPass(p, false); err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func (s *Session) decodeProgram(kind, width, capacity int) (*program, error) {
 			cache := &model.Cache{K: k, V: v, Start: b.int("start")}
 			b.update(k, 1)
 			b.update(v, 2)
-			l, _ := s.blockInputs(b, kind, Shape{1, width}, false)
+			l, _ := s.blockInputs(b, kind, Shape{Rows: 1, Length: width}, false)
 			l.Attend = cache.Attend
 			y := s.model.Build(l, x)
 			return []*graph.Node{y, cache.K, cache.V}

@@ -21,6 +21,14 @@ type layout struct {
 	sequences []int64 // trained tokens of every sequence
 	tokens    int64
 	longest   int // positions in the batch's longest row, padding included
+	view      *view
+}
+
+// view is the layout that fused attention works in: every sequence a row of its own.
+type view struct {
+	from    []int32 // [documents·length], the position in the layout; 0 in filling
+	back    []int32 // [positions], the place in the view; 0 for filling
+	lengths []int32 // [documents]
 }
 
 // target is one trained token.
@@ -37,7 +45,7 @@ type sequence struct {
 
 // layOut lays a batch out. The result is a pure function of the batch, so that a resumed run computes bit by bit
 // what the interrupted one would have.
-func layOut(b Batch, maxLength int) (*layout, error) {
+func layOut(b Batch, maxLength int, viewed bool) (*layout, error) {
 	if err := checkBatch(b); err != nil {
 		return nil, err
 	}
@@ -50,10 +58,18 @@ func layOut(b Batch, maxLength int) (*layout, error) {
 		lengths[i] = s.length
 	}
 	shape := chooseShape(lengths, maxLength)
+	if viewed {
+		shape = viewedShape(lengths, maxLength)
+	}
 	places := place(lengths, shape.Length)
 	l := &layout{shape: shape, sequences: make([]int64, len(sequences))}
 	n := shape.Positions()
 	l.ids, l.positions, l.segments = make([]int32, n), make([]int32, n), make([]int32, n)
+	if viewed {
+		l.view = &view{
+			from: make([]int32, shape.Documents*shape.DocumentLength), back: make([]int32, n), lengths: make([]int32, shape.Documents),
+		}
+	}
 	for i, s := range sequences {
 		l.longest = max(l.longest, len(b.InputIDs[s.row]))
 		l.tokens += int64(s.length)
@@ -62,10 +78,21 @@ func layOut(b Batch, maxLength int) (*layout, error) {
 			l.ids[at+j] = b.InputIDs[s.row][s.start+j]
 			l.positions[at+j] = int32(j)
 			l.segments[at+j] = int32(places[i].segment)
+			if l.view != nil {
+				l.view.put(i*shape.DocumentLength+j, at+j)
+			}
+		}
+		if l.view != nil {
+			l.view.lengths[i] = int32(s.length)
 		}
 	}
 	l.findTargets(b, sequences, places)
 	return l, nil
+}
+
+func (v *view) put(place, position int) {
+	v.from[place] = int32(position)
+	v.back[position] = int32(place)
 }
 
 func checkBatch(b Batch) error {
@@ -175,19 +202,32 @@ func chooseShape(lengths []int, maxLength int) Shape {
 		longest = max(longest, n)
 		total += n
 	}
-	best := Shape{1, bucketTotal(total)}
+	best := Shape{Rows: 1, Length: bucketTotal(total)}
 	bestCost := best.cost()
 	for _, length := range bucketLengths(longest, maxLength) {
 		rows := 0
 		for _, p := range place(lengths, length) {
 			rows = max(rows, p.row+1)
 		}
-		s := Shape{bucketRows(rows), length}
+		s := Shape{Rows: bucketRows(rows), Length: length}
 		if cost := s.cost(); cost < bestCost {
 			best, bestCost = s, cost
 		}
 	}
 	return best
+}
+
+// viewedShape is the shape for fused attention: everything in one row, and a view with a row for each sequence.
+func viewedShape(lengths []int, maxLength int) Shape {
+	longest, total := 0, 0
+	for _, n := range lengths {
+		longest = max(longest, n)
+		total += n
+	}
+	return Shape{
+		Rows: 1, Length: bucketTotal(total),
+		Documents: bucketRows(len(lengths)), DocumentLength: bucketLengths(longest, maxLength)[0],
+	}
 }
 
 // cost is proportional to the time of a pass.

@@ -12,7 +12,7 @@ func TestLayOutKeepsEveryToken(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 200 {
 		b := randomBatch(random, 1+random.IntN(9), 1+random.IntN(300))
-		l, err := layOut(b, 0)
+		l, err := layOut(b, 0, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,12 +78,12 @@ func TestChooseShape(t *testing.T) {
 		maxLength int
 		want      Shape
 	}{
-		{"one short row", []int{10}, 256, Shape{1, 64}},
-		{"equal full rows", []int{256, 256, 256, 256}, 256, Shape{4, 256}},
-		{"one row follows the tokens", []int{250, 120, 100, 90}, 256, Shape{1, 576}},
-		{"length is bounded by max_length", []int{1000, 1000}, 1000, Shape{2, 1024}},
-		{"short rows lie side by side", []int{60, 60, 60, 60}, 1024, Shape{4, 64}},
-		{"uneven rows are packed", []int{500, 240, 250, 500, 480, 10}, 1024, Shape{4, 512}},
+		{"one short row", []int{10}, 256, Shape{Rows: 1, Length: 64}},
+		{"equal full rows", []int{256, 256, 256, 256}, 256, Shape{Rows: 4, Length: 256}},
+		{"one row follows the tokens", []int{250, 120, 100, 90}, 256, Shape{Rows: 1, Length: 576}},
+		{"length is bounded by max_length", []int{1000, 1000}, 1000, Shape{Rows: 2, Length: 1024}},
+		{"short rows lie side by side", []int{60, 60, 60, 60}, 1024, Shape{Rows: 4, Length: 64}},
+		{"uneven rows are packed", []int{500, 240, 250, 500, 480, 10}, 1024, Shape{Rows: 4, Length: 512}},
 	} {
 		if got := chooseShape(c.lengths, c.maxLength); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
@@ -126,7 +126,7 @@ func TestBatchesThatCannotBeLaidOut(t *testing.T) {
 		"labels too short": {InputIDs: [][]int32{{1, 2}}, Labels: [][]int32{{1}}},
 		"mask too short":   {InputIDs: [][]int32{{1, 2}}, AttentionMask: [][]int32{{1}}},
 	} {
-		if _, err := layOut(b, 0); err == nil {
+		if _, err := layOut(b, 0, false); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

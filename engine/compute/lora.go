@@ -105,6 +105,27 @@ func (s *Session) addAdapters() error {
 	if adapted == 0 {
 		return fmt.Errorf("lora_target_modules %q match no linear layer of %s", c.TargetModules, s.model.Architecture)
 	}
+	return s.checkAlike()
+}
+
+// checkAlike refuses names that pick out single layers: all layers share one program.
+func (s *Session) checkAlike() error {
+	signature := func(l *layer) string {
+		var b strings.Builder
+		for _, a := range l.adapters {
+			b.WriteString(a.linear + " ")
+		}
+		for _, w := range l.base {
+			fmt.Fprint(&b, w.trainable, " ")
+		}
+		return b.String()
+	}
+	for _, l := range s.layers[1:] {
+		if signature(l) != signature(s.layers[0]) {
+			return fmt.Errorf("lora_target_modules %q and lora_modules_to_save %q must name the same modules in every layer, such as q_proj",
+				s.cfg.LoRA.TargetModules, s.cfg.LoRA.ModulesToSave)
+		}
+	}
 	return nil
 }
 

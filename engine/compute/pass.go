@@ -13,7 +13,7 @@ import (
 type pass struct {
 	*layout
 	ids      compute.Buffer
-	segments compute.Buffer
+	attend   []compute.Buffer // segments, or the view's lengths, from and back
 	cos, sin []compute.Buffer // by kind of layer
 	random   []compute.Buffer // by layer when dropout is on, else one for all
 	noise    compute.Buffer   // NEFTune's random state, nil without
@@ -37,7 +37,7 @@ func (s *Session) uploadPass(p *pass, training bool) (err error) {
 	if p.ids, err = s.uploadInt(p.layout.ids, n); err != nil {
 		return err
 	}
-	if p.segments, err = s.uploadInt(p.layout.segments, p.shape.Rows, p.shape.Length); err != nil {
+	if err = s.uploadAttend(p); err != nil {
 		return err
 	}
 	for _, kind := range s.model.Kinds {
@@ -74,6 +74,26 @@ func (s *Session) uploadPass(p *pass, training bool) (err error) {
 	return err
 }
 
+// uploadAttend uploads what attention needs, in the order of Session.attend.
+func (s *Session) uploadAttend(p *pass) error {
+	type table struct {
+		values []int32
+		dims   []int
+	}
+	tables := []table{{p.segments, []int{p.shape.Rows, p.shape.Length}}}
+	if v := p.view; v != nil {
+		tables = []table{{v.lengths, []int{len(v.lengths)}}, {v.from, []int{len(v.from)}}, {v.back, []int{len(v.back)}}}
+	}
+	for _, t := range tables {
+		b, err := s.uploadInt(t.values, t.dims...)
+		if err != nil {
+			return err
+		}
+		p.attend = append(p.attend, b)
+	}
+	return nil
+}
+
 // randomState is the state of a random generator that depends on the seed, the pass and a stream within it.
 func (s *Session) randomState(stream uint64) (compute.Buffer, error) {
 	source := rand.NewPCG(uint64(s.cfg.Seed)^s.passes<<20, stream)
@@ -86,11 +106,13 @@ func (s *Session) randomState(stream uint64) (compute.Buffer, error) {
 
 // inputs are the layout's buffers in the order of blockInputs.
 func (p *pass) inputs(kind, layer int) []compute.Buffer {
-	return []compute.Buffer{p.cos[kind], p.sin[kind], p.segments, p.random[layer%len(p.random)]}
+	inputs := append([]compute.Buffer{p.cos[kind], p.sin[kind]}, p.attend...)
+	return append(inputs, p.random[layer%len(p.random)])
 }
 
 func (p *pass) free() {
-	free(p.ids, p.segments, p.noise, p.level)
+	free(p.ids, p.noise, p.level)
+	free(p.attend...)
 	free(p.cos...)
 	free(p.sin...)
 	free(p.random...)
@@ -224,7 +246,7 @@ func (s *Session) Eval(b Batch) (Micro, error) {
 
 // layOut lays a batch out and checks its ids against the vocabulary: a wrong one would read another row silently.
 func (s *Session) layOut(b Batch) (*layout, error) {
-	l, err := layOut(b, s.cfg.MaxLength)
+	l, err := layOut(b, s.cfg.MaxLength, s.viewed)
 	if err != nil {
 		return nil, err
 	}

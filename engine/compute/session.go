@@ -30,6 +30,7 @@ type Session struct {
 	all      []*weight // in the checkpoint's order
 	groups   [][]*weight
 	programs programs
+	viewed   bool // attention works on a view with a row for each sequence
 
 	steps  int    // optimizer steps done
 	passes uint64 // training micro-batches run, for dropout and noise
@@ -69,6 +70,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 		s.Close()
 		return nil, err
 	}
+	s.viewed = s.fuses()
 	s.group()
 	// The float32 copies that went to the device are garbage by now; give them back before training begins.
 	debug.FreeOSMemory()

@@ -191,6 +191,67 @@ func TestPackedSequencesNeverSeeEachOther(t *testing.T) {
 	}
 }
 
+// TestViewEqualsPacking computes attention in the view that fused kernels work on.
+func TestViewEqualsPacking(t *testing.T) {
+	for _, name := range []string{"llama", "mistral"} {
+		t.Run(name, func(t *testing.T) {
+			dir := tinyModel(t, architectures()[name])
+			b := unevenBatch(11, 97, 40, 70, 9, 33)
+			packed := openSession(t, Config{ModelDir: dir})
+			viewed := openSession(t, Config{ModelDir: dir})
+			viewed.viewed = true
+			want, got := mustMicro(t, packed, b), mustMicro(t, viewed, b)
+			relative(t, "loss", got.LossSum, want.LossSum, 1e-6)
+			relative(t, "grad norm", mustStep(t, viewed, 0, 1).GradNorm, mustStep(t, packed, 0, 1).GradNorm, 1e-5)
+			if shape := viewed.ShapeOf(b); shape.Documents != 4 || shape.DocumentLength != 96 {
+				t.Errorf("the view is %v", shape)
+			}
+		})
+	}
+}
+
+// TestBFloat16 stays near float32: the same model, products rounded to eight bits.
+func TestBFloat16(t *testing.T) {
+	dir := tinyModel(t, nil)
+	b := unevenBatch(12, 97, 40, 21)
+	full := openSession(t, Config{ModelDir: dir})
+	half := openSession(t, Config{ModelDir: dir, DType: "bfloat16"})
+	for range 3 {
+		want, got := mustMicro(t, full, b), mustMicro(t, half, b)
+		relative(t, "loss", got.LossSum, want.LossSum, 0.01)
+		relative(t, "grad norm", mustStep(t, half, 1e-2, got.Trained).GradNorm, mustStep(t, full, 1e-2, want.Trained).GradNorm, 0.03)
+	}
+}
+
+// TestLabelSmoothing compares with the definition: (1-ε)·nll + ε·mean over the vocabulary of -log p.
+func TestLabelSmoothing(t *testing.T) {
+	dir := tinyModel(t, nil)
+	ids := unevenBatch(13, 97, 30).InputIDs
+	logits, err := openSession(t, Config{ModelDir: dir, Inference: true}).Logits(ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0.0
+	for i := range len(ids[0]) - 1 {
+		lse, mean := LogSumExp(logits[i]), 0.0
+		for _, v := range logits[i] {
+			mean += float64(v) / float64(len(logits[i]))
+		}
+		want += 0.9*(lse-float64(logits[i][ids[0][i+1]])) + 0.1*(lse-mean)
+	}
+	s := openSession(t, Config{ModelDir: dir, LabelSmoothing: 0.1})
+	m := mustMicro(t, s, Batch{InputIDs: ids, Labels: ids})
+	relative(t, "smoothed loss", m.LossSum, want, 1e-5)
+	before := m.LossSum
+	for range 5 {
+		mustStep(t, s, 1e-2, m.Trained)
+		m = mustMicro(t, s, Batch{InputIDs: ids, Labels: ids})
+	}
+	if m.LossSum >= before {
+		t.Errorf("five steps took the smoothed loss from %g to %g", before, m.LossSum)
+	}
+}
+
 // TestStateIsExact goes on from a saved state in a new session and compares bit by bit.
 func TestStateIsExact(t *testing.T) {
 	dir, state := tinyModel(t, nil), t.TempDir()
@@ -397,6 +458,7 @@ func TestSessionRefuses(t *testing.T) {
 		"a type":           {Config{ModelDir: dir, DType: "int8"}, "int8"},
 		"an optimizer":     {Config{ModelDir: dir, Optimizer: OptimizerConfig{Name: "sgd"}}, "sgd"},
 		"modules":          {Config{ModelDir: dir, LoRA: &LoRAConfig{R: 1, Alpha: 1, TargetModules: []string{"nothing"}}}, "nothing"},
+		"one layer":        {Config{ModelDir: dir, LoRA: &LoRAConfig{R: 1, Alpha: 1, TargetModules: []string{"layers.0.self_attn.q_proj"}}}, "every layer"},
 		"a rank":           {Config{ModelDir: dir, LoRA: &LoRAConfig{}}, "lora_r"},
 		"an architecture":  {Config{ModelDir: tinyModelNamed(t, dir, "FalconForCausalLM")}, "FalconForCausalLM"},
 		"a missing tensor": {Config{ModelDir: tinyModelNamed(t, dir, "Qwen3ForCausalLM")}, "q_norm"},

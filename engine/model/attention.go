@@ -1,6 +1,7 @@
 package model
 
 import (
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -94,6 +95,51 @@ func blockAttention(q, k, v, mask *graph.Node) *graph.Node {
 	out := graph.Dot(flat, v).WithOutputDType(dtypes.Float32).General([]int{3}, []int{0, 1}, []int{2}, []int{0, 1})
 	out = graph.Reshape(out, rows, kv, group, queries, dim)
 	return graph.Mul(out, graph.Reciprocal(total))
+}
+
+// View regroups flat positions into one row per sequence for attention, as fused kernels want them: Documents rows of
+// Length positions, of which the first Lengths[i] are real.
+type View struct {
+	Documents, Length int
+	Lengths           *graph.Node // [documents] int32
+	From              *graph.Node // [documents·length] int32: the flat position in each place of the view, any in filling
+	Back              *graph.Node // [positions] int32: the place in the view of each flat position, any for filling
+	Fused             bool        // use the backend's fused attention where it applies
+}
+
+// Attend computes causal attention in the view.
+func (w *View) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
+	g := q.Graph()
+	heads, dim := l.Model.Config.NumAttentionHeads, l.Model.HeadDim
+	place := graph.Iota(g, shapes.Make(dtypes.Int32, w.Documents, w.Length), 1)
+	real := graph.LessThan(place, graph.BroadcastToDims(graph.InsertAxes(w.Lengths, -1), w.Documents, w.Length))
+	q, k, v = w.gather(q, real), w.gather(k, real), w.gather(v, real)
+	var a *graph.Node
+	if w.Fused && (l.Kind.Window == 0 || l.Kind.Window >= w.Length) {
+		lengths := graph.InternalBackendOutputs(w.Lengths)[0]
+		a, _ = graph.BackendFusedScaledDotProductAttention(w.rows(q), w.rows(k), w.rows(v), compute.AttentionAxesLayoutBSHD,
+			&compute.ScaledDotProductAttentionConfig{QuerySeqLen: lengths, KeyValueSeqLen: lengths, Scale: 1, Causal: true})
+	} else {
+		inner := *l
+		inner.Rows, inner.Length = w.Documents, w.Length
+		a = packedAttention(&inner, graph.ConvertDType(real, dtypes.Int32), q, k, v)
+	}
+	a = graph.Reshape(a, w.Documents*w.Length, heads, dim)
+	return graph.Gather(a, graph.InsertAxes(w.Back, -1))
+}
+
+// gather takes x [positions, n, dim] into the view's order, with zeros in filling.
+func (w *View) gather(x, real *graph.Node) *graph.Node {
+	d := x.Shape().Dimensions
+	places := w.Documents * w.Length
+	x = graph.Gather(x, graph.InsertAxes(w.From, -1))
+	mask := graph.BroadcastToDims(graph.InsertAxes(graph.Reshape(real, places), -1, -1), places, d[1], d[2])
+	return graph.Where(mask, x, graph.ZerosLike(x))
+}
+
+func (w *View) rows(x *graph.Node) *graph.Node {
+	d := x.Shape().Dimensions
+	return graph.Reshape(x, w.Documents, w.Length, d[1], d[2])
 }
 
 // Cache is the keys and values of the positions before, for generating one token after another.
