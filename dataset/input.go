@@ -29,6 +29,8 @@ type input struct {
 	cache  string    // final name of the decompressed copy
 	total  int64     // bytes of raw or file
 	report func(done, total int64)
+
+	finished bool // finish has been called
 }
 
 // openInput opens path, shown as name.
@@ -148,9 +150,10 @@ func (in *input) progress(done int64) {
 // finish ends the pass: a whole decompressed copy goes into the cache, a
 // partial one is removed once it is closed.
 func (in *input) finish(whole bool) {
-	if in.source == nil {
+	if in.source == nil || in.finished {
 		return
 	}
+	in.finished = true
 	in.closer()
 	_ = in.raw.Close()
 	if whole {
@@ -158,6 +161,12 @@ func (in *input) finish(whole bool) {
 		return
 	}
 	_ = os.Remove(in.file.Name())
+}
+
+// discard gives up a file that cannot be read.
+func (in *input) discard() {
+	in.finish(false)
+	_ = in.file.Close()
 }
 
 // drain runs the pass for formats that need no index of their own.

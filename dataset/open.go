@@ -88,7 +88,7 @@ func openFile(ctx context.Context, path string, o OpenOptions) (Source, error) {
 	}
 	src, err := opener(path)(ctx, in)
 	if err != nil {
-		_ = in.file.Close()
+		in.discard()
 		return nil, err
 	}
 	return src, nil

@@ -1,6 +1,8 @@
 package dataset
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"os"
 	"path/filepath"
@@ -143,6 +145,36 @@ func TestCompressedCopyIsReused(t *testing.T) {
 	}
 	if second := rowsOf(t, open(t, "testdata/sources/many.jsonl.gz")); strings.Join(first, "") != strings.Join(second, "") {
 		t.Error("the cached copy gives other rows")
+	}
+}
+
+// A compressed file that turns out unreadable leaves nothing in the cache.
+func TestBadCompressedFileLeavesNothing(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("SFTUI_CACHE", cache)
+	p := filepath.Join(t.TempDir(), "x.jsonl.gz")
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write([]byte("\x00binary")); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(p, packed.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), p, OpenOptions{}); err == nil || !strings.Contains(err.Error(), "binary data") {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(p, packed.Bytes()[:packed.Len()-6], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), p, OpenOptions{}); err == nil {
+		t.Error("a truncated file opens")
+	}
+	if left, _ := filepath.Glob(filepath.Join(cache, "data", "*")); len(left) != 0 {
+		t.Errorf("left in the cache: %v", left)
 	}
 }
 

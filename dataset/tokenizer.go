@@ -38,8 +38,9 @@ type Tokenizer struct {
 	vocab     map[string]int32
 	pieces    []string
 
-	nul   nulStandIn
-	words *wordCache // nil where it would not be exact
+	nulOnce sync.Once
+	nul     nulStandIn // by standIn alone: finding it takes the whole vocabulary
+	words   *wordCache // nil where it would not be exact
 }
 
 // OpenTokenizer reads the tokenizer of a Hugging Face model folder:
@@ -84,7 +85,6 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("%s cannot be loaded: %w", path, err)
 	}
 	t.fingerprint = t.hash(effective)
-	t.nul = findStandIn(t)
 	t.words = newWordCache(t.file, t.added, func(text string) ([]int32, error) {
 		enc, err := t.run(text, false)
 		return enc.ids, err
@@ -164,9 +164,12 @@ func (t *Tokenizer) run(text string, special bool, opts ...tokenizers.EncodeOpti
 	if !utf8.ValidString(text) {
 		return encoding{}, fmt.Errorf("the text is not valid UTF-8 at byte %d; re-encode the data as UTF-8", firstInvalid(text))
 	}
-	text, restore, err := t.nul.hide(text)
-	if err != nil {
-		return encoding{}, err
+	restore := false
+	if strings.IndexByte(text, 0) >= 0 {
+		var err error
+		if text, restore, err = t.standIn().hide(text); err != nil {
+			return encoding{}, err
+		}
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -182,9 +185,14 @@ func (t *Tokenizer) run(text string, special bool, opts ...tokenizers.EncodeOpti
 		ids[i] = int32(id)
 	}
 	if restore {
-		t.nul.restore(ids)
+		t.standIn().restore(ids)
 	}
 	return encoding{ids: ids, offsets: out.Offsets}, nil
+}
+
+func (t *Tokenizer) standIn() nulStandIn {
+	t.nulOnce.Do(func() { t.nul = findStandIn(t) })
+	return t.nul
 }
 
 func firstInvalid(s string) int {
@@ -257,7 +265,7 @@ func (t *Tokenizer) Decode(ids []int32) string {
 		return s
 	}
 	// The binding cannot return a text with U+0000: decode around it.
-	return t.nul.decode(t.backend, u)
+	return t.standIn().decode(t.backend, u)
 }
 
 // VocabSize is the number of tokens, added ones included.
