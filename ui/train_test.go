@@ -36,11 +36,11 @@ func steps(n int) []run.Event {
 // liveRun opens the workbench beside a live run, as after an earlier visit.
 func liveRun(t *testing.T, w, h int, events []run.Event) (*driver, *fakeRun) {
 	t.Helper()
-	root := t.TempDir()
-	f := newFakeRun(t, filepath.Join(root, "20261123-175500-demo"))
-	f.write(events...)
-	d := newDriver(t, w, h, func(o *Options) { o.RunsRoot = root })
-	d.root = root
+	var f *fakeRun
+	d := newDriver(t, w, h, func(o *Options) {
+		f = newFakeRun(t, filepath.Join(o.RunsRoot, "20261123-175500-demo"))
+		f.write(events...)
+	})
 	d.poll()
 	return d, f
 }
