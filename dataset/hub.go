@@ -168,6 +168,10 @@ var badStatus = regexp.MustCompile(`\b(?:bad status code |status |message: ")(\d
 func hubError(ref hubRef, err error) error {
 	m := badStatus.FindStringSubmatch(err.Error())
 	if m == nil {
+		var request *url.Error
+		if errors.As(err, &request) { // the client wraps it in several sentences
+			err = request.Err
+		}
 		return &unreachableError{ref, err}
 	}
 	switch m[1] {

@@ -11,7 +11,7 @@ import (
 
 // maxRecord is the size of a single row beyond which reading it is refused:
 // such a row is a broken file, and decoding it would take gigabytes.
-const maxRecord = 64 << 20
+const maxRecord = 64_000_000
 
 // scanFunc finds the records of a file: it reads r to its end and calls emit
 // with each record's first byte, length and line number (1-based).
