@@ -63,6 +63,10 @@ func (p *progress) event(e run.Event) {
 	case run.KindSample:
 		p.say("sample  step %d  %s → %s", e.Step, quote(e.Prompt), quote(e.Text))
 	case run.KindCheckpoint:
+		if e.Seconds == 0 { // told again by a run that goes on from it
+			p.say("going on from %s", e.Path)
+			return
+		}
 		p.say("saved %s in %.1f s", e.Path, e.Seconds)
 	case run.KindChange:
 		p.say("change: %s", e.Message)

@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sftui/engine/run"
+)
+
+// A run that fails and is resumed gives the numbers of one that did not,
+// whatever the step it failed in.
+func TestResumeIsBitEqual(t *testing.T) {
+	f := newFixture(t, 23)
+	options := []string{"save_strategy=steps", "save_steps=2", "lr_scheduler_type=cosine", "warmup_steps=2", "num_train_epochs=2.5"}
+	whole, err := train(t, f, newFake(), nil, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := steps(t, whole.Dir)
+	for failAt := 1; failAt <= len(want); failAt++ {
+		t.Run(fmt.Sprint(failAt), func(t *testing.T) {
+			fake := newFake()
+			fake.failAt = failAt
+			dir := filepath.Join(t.TempDir(), "run")
+			_, err := train(t, f, fake, func(o *TrainOptions) { o.RunDir = dir }, options...)
+			if !errors.Is(err, errFake) {
+				t.Fatal(err)
+			}
+			// What a killed process may leave: half a line and half a checkpoint.
+			appendTo(t, filepath.Join(dir, run.MetricsFile), `{"event":"ste`)
+			if err := os.Mkdir(filepath.Join(dir, unfinishedPrefix+"checkpoint-99"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			res, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }, options...)
+			if err != nil || res.State != run.Finished {
+				t.Fatalf("%+v %v", res, err)
+			}
+			sameSteps(t, steps(t, dir), want)
+			if res.Status.TrainedTokens != whole.Status.TrainedTokens || res.Status.Resumes != 1 {
+				t.Errorf("status after the resume: %+v", res.Status)
+			}
+			if leftovers, err := filepath.Glob(filepath.Join(dir, unfinishedPrefix+"*")); err != nil || len(leftovers) > 0 {
+				t.Errorf("left behind: %v (%v)", leftovers, err)
+			}
+		})
+	}
+}
+
+func appendTo(t *testing.T, path, text string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A checkpoint that cannot be read is passed over for the one before it.
+func TestResumePassesOverBrokenCheckpoint(t *testing.T) {
+	f := newFixture(t, 23)
+	options := []string{"save_strategy=steps", "save_steps=2"}
+	whole, err := train(t, f, newFake(), nil, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := newFake()
+	fake.failAt = 6
+	dir := filepath.Join(t.TempDir(), "run")
+	if _, err := train(t, f, fake, func(o *TrainOptions) { o.RunDir = dir }, options...); !errors.Is(err, errFake) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "checkpoint-4", stateFile), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }, options...); err != nil {
+		t.Fatal(err)
+	}
+	sameSteps(t, steps(t, dir), steps(t, whole.Dir))
+}
+
+func TestResumeRefuses(t *testing.T) {
+	f := newFixture(t, 12)
+	options := []string{"save_strategy=steps", "save_steps=1"}
+	fake := newFake()
+	fake.failAt = 4
+	dir := filepath.Join(t.TempDir(), "run")
+	in := func(o *TrainOptions) { o.RunDir = dir }
+	if _, err := train(t, f, fake, in, options...); !errors.Is(err, errFake) {
+		t.Fatal(err)
+	}
+	if _, err := train(t, f, newFake(), in, options...); err == nil || !strings.Contains(err.Error(), "use --resume") {
+		t.Errorf("a new run in a used folder: %v", err)
+	}
+	before, err := os.ReadFile(filepath.Join(dir, run.MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }
+	expect := func(what, word string, options []string) {
+		t.Helper()
+		if _, err := train(t, f, newFake(), again, options...); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: got %v, want a refusal with %q", what, err, word)
+		}
+		after, err := os.ReadFile(filepath.Join(dir, run.MetricsFile))
+		if err != nil || string(after) != string(before) {
+			t.Errorf("%s: the refused resume changed the events (%v)", what, err)
+		}
+	}
+	expect("recipe", "learning_rate (0.01 then, 0.02 now)", append(options, "learning_rate=0.02"))
+	f.write(t, 13)
+	expect("rows", "12 prepared rows then, 13 now", options)
+	f.write(t, 12)
+	data, err := os.ReadFile(f.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.data, []byte(strings.Replace(string(data), "w3", "w4", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect("words", "other tokens or labels", options)
+	f.write(t, 12)
+	writeJSON(t, filepath.Join(f.model, "config.json"), map[string]any{"hidden_size": 3})
+	expect("model", "model's files changed", options)
+	writeJSON(t, filepath.Join(f.model, "config.json"), map[string]any{"architectures": []string{"LlamaForCausalLM"}})
+	if _, err := train(t, f, newFake(), again, append(options, "logging_steps=3", "nan_policy=skip")...); err != nil {
+		t.Errorf("with options that do not touch the numbers: %v", err)
+	}
+}
+
+// Weights and optimizer of a fork are those of the checkpoint; its recipe is its own.
+func TestFork(t *testing.T) {
+	f := newFixture(t, 40)
+	parent, err := train(t, f, newFake(), nil, "save_strategy=steps", "save_steps=5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := filepath.Join(parent.Dir, "checkpoint-5")
+	fork, err := train(t, f, newFake(), func(o *TrainOptions) { o.From = from }, "learning_rate=0.001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first *run.Event
+	for _, e := range eventsOf(t, fork.Dir) {
+		if e.Kind == run.KindStep {
+			first = &e
+			break
+		}
+	}
+	want := steps(t, parent.Dir)[5]
+	if first == nil || first.Step != 6 || first.Loss != want.Loss || math.Abs(float64(first.LearningRate/want.LearningRate)-0.1) > 1e-9 {
+		t.Errorf("the fork's first step is %+v, the parent's was %+v", first, want)
+	}
+	if fork.Status.Parent != from {
+		t.Errorf("parent %q", fork.Status.Parent)
+	}
+}
+
+// A full disk pauses the run; with room again it goes on as if nothing had been.
+func TestFullDiskPauses(t *testing.T) {
+	f := newFixture(t, 20)
+	whole, err := train(t, f, newFake(), nil, "save_strategy=steps", "save_steps=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fake := newFake()
+	fake.full = 2
+	control := NewControl(nil)
+	pauses := 0
+	res, err := train(t, f, fake, func(o *TrainOptions) {
+		o.Control = control
+		o.OnEvent = func(e run.Event) {
+			if e.Kind == run.KindWarning && e.Code == run.CodeDisk {
+				pauses++
+			}
+			if pauses > 0 {
+				control.Resume()
+			}
+		}
+	}, "save_strategy=steps", "save_steps=3")
+	if err != nil || res.State != run.Finished || pauses != 1 {
+		t.Fatalf("%+v %v after %d pauses", res, err, pauses)
+	}
+	sameSteps(t, steps(t, res.Dir), steps(t, whole.Dir))
+	if _, err := os.Stat(filepath.Join(res.Dir, "checkpoint-3", stateFile)); err != nil {
+		t.Error(err)
+	}
+}
+
+// Data preparation can be stopped; the run is then stopped, not failed.
+func TestStopBeforeTraining(t *testing.T) {
+	f := newFixture(t, 20)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	dir := filepath.Join(t.TempDir(), "run")
+	res, err := Train(ctx, TrainOptions{Recipe: f.recipe(t), RunDir: dir, Host: newFake().host(f.model)})
+	if !errors.Is(err, context.Canceled) || res.Status.Step != 0 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	r, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.Status(); err != nil || s.State != run.Stopped {
+		t.Errorf("%+v %v", s, err)
+	}
+}
