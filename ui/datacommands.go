@@ -118,7 +118,7 @@ func prepareSet(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.T
 	if shape.Rating != "" {
 		// The sign of a rating with care is two cells wide in some terminals and
 		// one in others, which would tear the border; our own sign is not.
-		name += " " + strings.ReplaceAll(shape.Rating, "⚠️", "▲")
+		name = strings.ReplaceAll(shape.Rating, "⚠️", "▲") + " " + name
 	}
 	return &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, prep: prep, options: options, shape: name, why: shape.Why, maxLength: options.MaxLength,
 		words: map[int]string{}, problems: map[int]string{}, asked: map[int]bool{}, lengths: newLengths(src.Len())}, nil

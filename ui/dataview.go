@@ -308,12 +308,13 @@ func (p *dataPage) scanState() string {
 	return a.tf("estimate from %s of %s rows", count(g.Rows), count(n))
 }
 
-// quantile is a length with the range in which it lies while it is an estimate.
+// quantile is a length, with its error while it is an estimate: half the range
+// in which the true one lies with 95% confidence.
 func quantile(q dataset.Quantile) string {
-	if q.Low == q.High {
+	if q.Low == q.High || q.Tokens == 0 {
 		return count(q.Tokens)
 	}
-	return fmt.Sprintf("%s (%s–%s)", count(q.Tokens), count(q.Low), count(q.High))
+	return fmt.Sprintf("%s ±%.0f%%", count(q.Tokens), math.Ceil(float64(q.High-q.Low)/2/float64(q.Tokens)*100))
 }
 
 // limitLine says what max_length keeps whole, and what other values would.
