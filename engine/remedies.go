@@ -50,7 +50,7 @@ func (f *Forecaster) remedies(r *recipes.Recipe) ([]Remedy, error) {
 			map[string]string{"gradient_checkpointing": "true"})
 	}
 	if f.config.LoRA == nil {
-		with(func(c *compute.Config) { c.LoRA = &compute.LoRAConfig{R: r.LoraR, TargetModules: r.LoraTargetModules} },
+		with(func(c *compute.Config) { c.LoRA = &compute.LoRAConfig{R: r.LoraR, TargetModules: loraTargets(r)} },
 			"trains a small adapter instead of all weights: no moments and gradients for the rest", map[string]string{"use_peft": "true"})
 	}
 	if f.config.DType != "bfloat16" {

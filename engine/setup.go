@@ -181,10 +181,21 @@ func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 	if r.UsePeft {
 		c.LoRA = &compute.LoRAConfig{
 			R: r.LoraR, Alpha: float64(r.LoraAlpha), Dropout: r.LoraDropout,
-			TargetModules: r.LoraTargetModules, ModulesToSave: r.LoraModulesToSave, UseRSLoRA: r.UseRslora,
+			TargetModules: loraTargets(r), ModulesToSave: r.LoraModulesToSave, UseRSLoRA: r.UseRslora,
 		}
 	}
 	return c
+}
+
+// loraTargets are the layers that get an adapter. Where the recipe names none
+// TRL leaves the choice to PEFT, whose table has the same two projections of
+// the attention for llama, mistral, qwen2, qwen3 and gemma3_text: all model
+// types that sftui trains.
+func loraTargets(r *recipes.Recipe) []string {
+	if len(r.LoraTargetModules) == 0 {
+		return []string{"q_proj", "v_proj"}
+	}
+	return r.LoraTargetModules
 }
 
 // dataSeed is the seed of the order of the data.

@@ -1,6 +1,8 @@
 package recipes
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -86,6 +88,23 @@ func TestCloneIsIndependent(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, e := range Embedded() {
 		f.Add(e.YAML)
+	}
+	for _, pattern := range []string{"testdata/openr1/*.yaml", "testdata/accelerate/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range files {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	// Every option with its default, so that every kind of value is a seed.
+	for _, o := range Fields() {
+		f.Add([]byte(o.Key + ": " + o.Default + "\n"))
 	}
 	for _, s := range []string{userRecipe, "a: &a [*a]", "<<: [{seed: 1}, {seed: 2}]", "x: &x {<<: *x}\n<<: *x", "seed: !!int 1e3", "? [a]\n: b", "seed: *x", "\t", "{seed: 1", "lr_scheduler_kwargs: {a: {b: {c: null}}}", "distributed_type: FSDP"} {
 		f.Add([]byte(s))

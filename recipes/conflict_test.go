@@ -76,6 +76,7 @@ func TestConflicts(t *testing.T) {
 		{"quantized-without-adapter", SeverityError, "load_in_4bit: true\nlearning_rate: 2e-4"},
 		{"adapter-options-unused", SeverityWarning, "lora_r: 8\nlora_alpha: 16\nlearning_rate: 2e-4"},
 		{"adapter-on-head", SeverityError, "use_peft: true\nlearning_rate: 2e-4\nlora_target_modules: [q_proj, lm_head]"},
+		{"one-target-is-a-pattern", SeverityNote, "use_peft: true\nlearning_rate: 2e-4\nlora_target_modules: [q_proj]"},
 		{"dropout-on-parameters", SeverityError, "use_peft: true\nlearning_rate: 2e-4\nlora_target_parameters: [a]"},
 		{"adapter-task", SeverityError, "use_peft: true\nlearning_rate: 2e-4\nlora_task_type: SEQ_CLS"},
 		{"adapter-learning-rate-low", SeverityNote, "use_peft: true"},
