@@ -135,15 +135,15 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	isTarget := graph.Equal(column, graph.BroadcastToDims(graph.InsertAxes(targets, -1), chunk, v))
 	zero := graph.ScalarZero(g, dtypes.Float32)
 	chosen := graph.ReduceAndKeep(graph.Where(isTarget, logits, graph.BroadcastToDims(zero, chunk, v)), graph.ReduceSum, -1)
-	real := graph.InsertAxes(graph.ConvertDType(graph.GreaterOrEqual(targets, graph.ScalarZero(g, dtypes.Int32)), dtypes.Float32), -1)
+	counts := graph.InsertAxes(graph.ConvertDType(graph.GreaterOrEqual(targets, graph.ScalarZero(g, dtypes.Int32)), dtypes.Float32), -1)
 	eps := s.cfg.LabelSmoothing
 	loss := graph.Sub(lse, chosen)
 	if eps > 0 {
 		mean := graph.ReduceAndKeep(logits, graph.ReduceMean, -1)
 		loss = graph.Add(graph.MulScalar(loss, 1-eps), graph.MulScalar(graph.Sub(lse, mean), eps))
 	}
-	loss = graph.Mul(loss, real)
-	right := graph.Mul(graph.ConvertDType(graph.GreaterOrEqual(chosen, top), dtypes.Float32), real)
+	loss = graph.Mul(loss, counts)
+	right := graph.Mul(graph.ConvertDType(graph.GreaterOrEqual(chosen, top), dtypes.Float32), counts)
 	outputs := []*graph.Node{graph.Squeeze(loss, -1), graph.Squeeze(right, -1)}
 	if !gradients {
 		return outputs
@@ -153,7 +153,7 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	if eps > 0 {
 		dLogits = graph.AddScalar(dLogits, -eps/float64(v))
 	}
-	dLogits = toDType(graph.Mul(dLogits, real), s.dtype)
+	dLogits = toDType(graph.Mul(dLogits, counts), s.dtype)
 	dNormed := graph.Dot(dLogits, lowTable).WithOutputDType(dtypes.Float32).General([]int{1}, nil, []int{0}, nil)
 	wrt := []*graph.Node{h}
 	if s.norm.trainable {

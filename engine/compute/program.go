@@ -118,25 +118,23 @@ type programEntry struct {
 }
 
 // get returns the program of a key, compiling it on the first call.
-func (ps *programs) get(key string, make func() (*program, error)) (*program, error) {
+func (ps *programs) get(key string, build func() (*program, error)) (*program, error) {
 	ps.mu.Lock()
 	if ps.entries == nil {
 		ps.entries = map[string]*programEntry{}
 	}
 	e := ps.entries[key]
 	if e == nil {
-		e = &programEntry{done: newDone()}
+		e = &programEntry{done: make(chan struct{})}
 		ps.entries[key] = e
 	}
 	ps.mu.Unlock()
 	e.once.Do(func() {
-		e.p, e.err = make()
+		e.p, e.err = build()
 		close(e.done)
 	})
 	return e.p, e.err
 }
-
-func newDone() chan struct{} { return make(chan struct{}) }
 
 // ready says whether a program is compiled, without waiting for one that is being compiled.
 func (ps *programs) ready(key string) bool {

@@ -112,8 +112,8 @@ func (w *View) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
 	g := q.Graph()
 	heads, dim := l.Model.Config.NumAttentionHeads, l.Model.HeadDim
 	place := graph.Iota(g, shapes.Make(dtypes.Int32, w.Documents, w.Length), 1)
-	real := graph.LessThan(place, graph.BroadcastToDims(graph.InsertAxes(w.Lengths, -1), w.Documents, w.Length))
-	q, k, v = w.gather(q, real), w.gather(k, real), w.gather(v, real)
+	filled := graph.LessThan(place, graph.BroadcastToDims(graph.InsertAxes(w.Lengths, -1), w.Documents, w.Length))
+	q, k, v = w.gather(q, filled), w.gather(k, filled), w.gather(v, filled)
 	var a *graph.Node
 	if w.Fused && (l.Kind.Window == 0 || l.Kind.Window >= w.Length) {
 		lengths := graph.InternalBackendOutputs(w.Lengths)[0]
@@ -122,18 +122,18 @@ func (w *View) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
 	} else {
 		inner := *l
 		inner.Rows, inner.Length = w.Documents, w.Length
-		a = packedAttention(&inner, graph.ConvertDType(real, dtypes.Int32), q, k, v)
+		a = packedAttention(&inner, graph.ConvertDType(filled, dtypes.Int32), q, k, v)
 	}
 	a = graph.Reshape(a, w.Documents*w.Length, heads, dim)
 	return graph.Gather(a, graph.InsertAxes(w.Back, -1))
 }
 
 // gather takes x [positions, n, dim] into the view's order, with zeros in filling.
-func (w *View) gather(x, real *graph.Node) *graph.Node {
+func (w *View) gather(x, filled *graph.Node) *graph.Node {
 	d := x.Shape().Dimensions
 	places := w.Documents * w.Length
 	x = graph.Gather(x, graph.InsertAxes(w.From, -1))
-	mask := graph.BroadcastToDims(graph.InsertAxes(graph.Reshape(real, places), -1, -1), places, d[1], d[2])
+	mask := graph.BroadcastToDims(graph.InsertAxes(graph.Reshape(filled, places), -1, -1), places, d[1], d[2])
 	return graph.Where(mask, x, graph.ZerosLike(x))
 }
 

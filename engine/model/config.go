@@ -96,6 +96,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("config.json: %s is %d; a positive number is needed", s.key, s.value)
 		}
 	}
+	if c.NumHiddenLayers > 1<<12 {
+		return fmt.Errorf("config.json: num_hidden_layers is %d; no model has that many", c.NumHiddenLayers)
+	}
 	if c.NumAttentionHeads%c.kvHeads() != 0 {
 		return fmt.Errorf("config.json: num_attention_heads %d is not a multiple of num_key_value_heads %d",
 			c.NumAttentionHeads, c.kvHeads())

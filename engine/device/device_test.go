@@ -1,0 +1,88 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	missing := func(context.Context, string) (string, error) { return "", errors.New("no network") }
+	empty := t.TempDir()
+	broken := filepath.Join(t.TempDir(), "pjrt_c_api_cpu_plugin.so")
+	if err := os.WriteFile(broken, []byte("not a library"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		kind string
+		find PluginFinder
+		says string
+	}{
+		"an unknown kind":  {"tpu", missing, "tpu"},
+		"no plugin":        {CPU, missing, "no network"},
+		"an empty folder":  {CPU, func(context.Context, string) (string, error) { return empty, nil }, empty},
+		"a missing folder": {CUDA, func(context.Context, string) (string, error) { return "/nowhere", nil }, "/nowhere"},
+		"no library":       {CPU, func(context.Context, string) (string, error) { return broken, nil }, broken},
+	} {
+		d, err := Open(context.Background(), c.kind, c.find)
+		if err == nil {
+			d.Close()
+			t.Errorf("%s was opened", name)
+		} else if !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: the error %q does not say %q", name, err, c.says)
+		}
+	}
+}
+
+// TestAutoFallsBackToGo says why, and how slow.
+func TestAutoFallsBackToGo(t *testing.T) {
+	d, err := Open(context.Background(), Auto, func(context.Context, string) (string, error) { return "", errors.New("no network") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if d.Kind != Go || !strings.Contains(d.Warning, "no network") || !strings.Contains(d.Warning, "slower") {
+		t.Errorf("got %s, warning %q", d.Kind, d.Warning)
+	}
+}
+
+func TestMemory(t *testing.T) {
+	d, err := Open(context.Background(), Go, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("no /proc")
+	}
+	first := d.Memory()
+	if first.Used == 0 || first.Peak < first.Used || first.Limit < first.Used || first.RSS != first.Used {
+		t.Errorf("implausible: %+v", first)
+	}
+	for begin := time.Now(); time.Since(begin) < 60*time.Millisecond; {
+		busy()
+	}
+	if second := d.Memory(); second.CPUPercent <= 0 {
+		t.Errorf("60 ms of work are %g%% of a core", second.CPUPercent)
+	}
+}
+
+func busy() (n int) {
+	for i := range 100000 {
+		n += i * i
+	}
+	return n
+}
+
+func TestKibibytes(t *testing.T) {
+	text := "VmPeak:\t  10 kB\nVmRSS:\t  123 kB\nVmBad:\t\n"
+	for key, want := range map[string]uint64{"VmRSS:": 123 << 10, "VmPeak:": 10 << 10, "VmBad:": 0, "VmNone:": 0} {
+		if got := kibibytes(text, key); got != want {
+			t.Errorf("%s %d, want %d", key, got, want)
+		}
+	}
+}
