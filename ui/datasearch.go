@@ -1,0 +1,179 @@
+package ui
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// sort goes to the next order of the list.
+func (p *dataPage) sort() tea.Cmd {
+	if p.set == nil {
+		return nil
+	}
+	p.sorted = (p.sorted + 1) % sortCount
+	p.reorder()
+	p.list.Home()
+	return p.refresh()
+}
+
+// reorder sorts the listed rows; rows that are not known yet come last.
+func (p *dataPage) reorder() {
+	n := p.set.src.Len()
+	if p.order == nil {
+		p.order = make([]int, n)
+		for i := range p.order {
+			p.order[i] = i
+		}
+	}
+	l := p.set.lengths
+	key := func(row int) float64 {
+		r, ok := l.at(row)
+		if !ok {
+			return 1e18
+		}
+		switch p.sorted {
+		case sortLong:
+			return -float64(r.full)
+		case sortShort:
+			return float64(r.full)
+		case sortTrained:
+			if r.kept == 0 {
+				return -1
+			}
+			return float64(r.trained) / float64(r.kept)
+		}
+		return 0
+	}
+	if p.sorted == sortFile {
+		sort.Ints(p.order)
+		if p.query == "" {
+			p.order = nil
+		}
+		return
+	}
+	keys := make(map[int]float64, len(p.order))
+	for _, row := range p.order {
+		keys[row] = key(row)
+	}
+	sort.SliceStable(p.order, func(i, j int) bool { return keys[p.order[i]] < keys[p.order[j]] })
+}
+
+// sortName says how the list is sorted.
+func (p *dataPage) sortName() string {
+	return p.a.t([]string{"file order", "longest first", "shortest first", "least trained first"}[p.sorted])
+}
+
+// captures is true while a search or a length is typed.
+func (p *dataPage) captures() bool { return p.search != nil || p.limit != nil }
+
+// typed edits the search or max_length.
+func (p *dataPage) typed(k tea.KeyPressMsg) tea.Cmd {
+	in := p.search
+	if in == nil {
+		in = p.limit
+	}
+	switch k.String() {
+	case "esc":
+		p.search, p.limit = nil, nil
+		return nil
+	case "enter":
+		text := strings.TrimSpace(in.String())
+		searching := p.search != nil
+		p.search, p.limit = nil, nil
+		if !searching {
+			return p.setLimit(text)
+		}
+		return p.find(text)
+	}
+	in.press(k)
+	return nil
+}
+
+// setLimit writes max_length into the recipe.
+func (p *dataPage) setLimit(text string) tea.Cmd {
+	text = strings.NewReplacer(",", "", " ", "").Replace(text)
+	if text == "" || p.a.recipe.r == nil {
+		return nil
+	}
+	cmd := p.a.recipe.set("max_length", text)
+	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("max_length set to %s in the recipe; 3 then u takes it back", text)))
+}
+
+// find lists the rows that match: a text, or tokens>N, tokens<N, trained<N%.
+func (p *dataPage) find(text string) tea.Cmd {
+	p.query = text
+	p.order, p.sorted = nil, sortFile
+	p.finding++
+	p.list.Home()
+	if text == "" || p.set == nil {
+		return p.refresh()
+	}
+	if keep, ok := lengthFilter(text); ok {
+		p.order = []int{}
+		for row := range p.set.src.Len() {
+			if l, known := p.set.lengths.at(row); known && keep(l) {
+				p.order = append(p.order, row)
+			}
+		}
+		return p.refresh()
+	}
+	p.order, p.scanned = []int{}, 0
+	return p.a.searchRows(p.finding, p.set, text, 0)
+}
+
+// lengthFilter reads a condition on a row's lengths.
+func lengthFilter(text string) (keep func(rowLength) bool, ok bool) {
+	var name string
+	var n float64
+	for _, op := range []string{"<", ">"} {
+		left, right, found := strings.Cut(text, op)
+		if !found {
+			continue
+		}
+		name = strings.TrimSpace(left)
+		right = strings.TrimSpace(strings.NewReplacer(",", "", "%", "").Replace(right))
+		if _, err := fmt.Sscanf(right, "%g", &n); err != nil {
+			return nil, false
+		}
+		percentOf := strings.HasSuffix(strings.TrimSpace(text), "%")
+		measure := func(l rowLength) float64 { return float64(l.full) }
+		switch {
+		case name == "trained" && percentOf:
+			measure = func(l rowLength) float64 { return 100 * float64(l.trained) / float64(max(1, l.kept)) }
+		case name == "trained":
+			measure = func(l rowLength) float64 { return float64(l.trained) }
+		case name != "tokens":
+			return nil, false
+		}
+		if op == "<" {
+			return func(l rowLength) bool { return measure(l) < n }, true
+		}
+		return func(l rowLength) bool { return measure(l) > n }, true
+	}
+	return nil, false
+}
+
+// rowsFoundMsg are rows that a search has found so far.
+type rowsFoundMsg struct {
+	finding int
+	found   []int
+	scanned int
+	next    func() tea.Cmd // goes on; nil at the end
+}
+
+func (m rowsFoundMsg) apply(a *app) tea.Cmd {
+	p := a.data
+	if m.finding != p.finding || p.order == nil {
+		return nil
+	}
+	p.order = append(p.order, m.found...)
+	p.scanned = m.scanned
+	var next tea.Cmd
+	if m.next != nil {
+		next = m.next()
+	}
+	return tea.Batch(next, p.refresh())
+}
