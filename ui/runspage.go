@@ -64,12 +64,8 @@ func (m runsListedMsg) apply(a *app) tea.Cmd {
 // live, at the data that was named, or at the start page.
 func (a *app) firstPage() tea.Cmd {
 	if a.opt.Run != "" {
-		r, err := run.Open(a.opt.Run)
-		if err != nil {
-			return a.fail(err)
-		}
 		a.page = pageTrain
-		return tea.Batch(a.train.attach(r), a.adoptRecipe(r))
+		return a.openRun(a.opt.Run)
 	}
 	for _, s := range a.runs.all {
 		if s.Alive {

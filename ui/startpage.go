@@ -3,7 +3,6 @@ package ui
 import (
 	tea "charm.land/bubbletea/v2"
 
-	"sftui/engine/run"
 	"sftui/recipes"
 )
 
@@ -120,14 +119,8 @@ func (a *app) askRecipe() tea.Cmd {
 
 // askRun asks for a run folder from elsewhere.
 func (a *app) askRun() tea.Cmd {
-	open := func(a *app, dir string) tea.Cmd {
-		r, err := run.Open(dir)
-		if err != nil {
-			return a.fail(err)
-		}
-		return tea.Batch(a.train.attach(r), a.goTo(pageTrain))
-	}
-	p := &picker{title: a.t("Open which run folder?"), free: open}
+	open := func(a *app, path string) tea.Cmd { return tea.Batch(a.openRun(path), a.goTo(pageTrain)) }
+	p := &picker{title: a.t("Open which run folder? One of sftui, or of transformers (trainer_state.json)"), free: open}
 	p.typed = completePaths(open)
 	a.ask(p)
 	return nil

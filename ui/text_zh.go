@@ -47,12 +47,12 @@ var chineseFrame = map[string]string{
 	"choose another model: a folder, a hub id or a GGUF file":                  "换一个模型：文件夹、hub 名称或 GGUF 文件",
 	"open a recipe of yours, or one that comes with sftui":                     "打开你的配方，或 sftui 自带的配方",
 	"earlier runs": "以前的训练",
-	"Open which data? A file, a folder, a glob or owner/name of a hub": "打开哪份数据？文件、文件夹、通配符或 hub 的 owner/name",
-	"chat rows that come with sftui":                                   "sftui 自带的对话数据",
-	"Which model? A folder, a GGUF file or owner/name of a hub":        "哪个模型？文件夹、GGUF 文件或 hub 的 owner/name",
-	"small, comes with sftui":                                          "小模型，随 sftui 提供",
-	"Which recipe? One of sftui's, or a YAML file":                     "哪个配方？sftui 自带的，或 YAML 文件",
-	"Open which run folder?":                                           "打开哪个训练文件夹？",
+	"Open which data? A file, a folder, a glob or owner/name of a hub":             "打开哪份数据？文件、文件夹、通配符或 hub 的 owner/name",
+	"chat rows that come with sftui":                                               "sftui 自带的对话数据",
+	"Which model? A folder, a GGUF file or owner/name of a hub":                    "哪个模型？文件夹、GGUF 文件或 hub 的 owner/name",
+	"small, comes with sftui":                                                      "小模型，随 sftui 提供",
+	"Which recipe? One of sftui's, or a YAML file":                                 "哪个配方？sftui 自带的，或 YAML 文件",
+	"Open which run folder? One of sftui, or of transformers (trainer_state.json)": "打开哪个训练文件夹？sftui 的，或 transformers 的（trainer_state.json）",
 }
 
 // chinesePages are the texts of Data, Findings and Recipe.
@@ -142,7 +142,8 @@ var chinesePages = map[string]string{
 
 // chineseRuns are the texts of Train, Runs and Samples.
 var chineseRuns = map[string]string{
-	"%s deleted": "%s 已删除", "save a checkpoint": "保存检查点", "save and stop": "保存并停止",
+	"read %s steps of %s": "已读取 %s 步：%s",
+	"%s deleted":          "%s 已删除", "save a checkpoint": "保存检查点", "save and stop": "保存并停止",
 	"attached to the live run %s":                                           "已连接到正在进行的训练 %s",
 	"This run is live; enter opens it.":                                     "此训练正在进行；回车打开。",
 	"This run is finished; there is nothing to resume.":                     "此训练已完成，无需继续。",

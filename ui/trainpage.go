@@ -73,6 +73,10 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 	t.log = m.log
 	if m.known {
 		t.known, t.status = true, m.status
+		// The status is written a moment after the event of its step.
+		if x, _, ok := t.series[metricLoss].Last(); ok {
+			t.status.Step = max(t.status.Step, int(x))
+		}
 	}
 	if m.err != nil {
 		cmd = a.fail(m.err)
@@ -171,6 +175,9 @@ func (m runStartedMsg) apply(a *app) tea.Cmd {
 		return a.fail(m.err)
 	}
 	cmd := a.train.attach(m.run)
+	if m.exited == nil { // it was found, not started: show what it trains on
+		return tea.Batch(cmd, a.adoptRecipe(m.run))
+	}
 	return tea.Batch(cmd, a.waitExit(a.train.gen, m.run, m.exited), a.listRuns(false))
 }
 
