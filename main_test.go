@@ -26,6 +26,7 @@ var layers = map[string][]string{
 	"sftui/engine/weights":  {},
 	"sftui/engine/device":   {},
 	"sftui/engine/run":      {},
+	"sftui/engine/report":   {"sftui/engine/run"},
 	"sftui/dataset":         {"sftui/dataset"},
 	"sftui/dataset/jinja":   {},
 	"sftui/dataset/sample":  {},

@@ -12,11 +12,15 @@ import (
 
 // runsCommand is the line of `sftui runs` in the table of commands.
 func runsCommand() command {
-	return command{name: "runs", usage: "[--root DIR] [--json]", summary: "list the runs on this machine", run: runRuns}
+	return command{name: "runs", usage: "[--root DIR] [--json] | " + runsExportUsage,
+		summary: "list the runs on this machine; export some as HTML, TensorBoard events or CSV", run: runRuns}
 }
 
-// runRuns lists runs, newest first.
+// runRuns lists runs, newest first, or exports some.
 func runRuns(_ context.Context, args []string, s streams) int {
+	if len(args) > 0 && args[0] == "export" {
+		return runRunsExport(args[1:], s)
+	}
 	a, err := flagSet{values: []string{"root"}, switches: []string{"json"}}.parse(args)
 	if err == nil && len(a.rest) > 0 {
 		err = fmt.Errorf("%q is not a flag of runs", a.rest[0])
