@@ -133,25 +133,32 @@ type storedRows struct {
 
 func (s *storedRows) count() int { return len(s.lengths) }
 
-// facts follows limit by lengths alone: a row is dropped when no token with
-// loss is among those that stay.
+// facts follows limit by lengths alone.
 func (s *storedRows) facts(i int) rowFacts {
-	r, o := s.lengths[i], s.p.o
-	f := rowFacts{full: r.Tokens, kept: r.Tokens}
+	f, dropped := s.p.o.lengthFacts(s.lengths[i])
+	if dropped && f.dropped == "" {
+		f.dropped = s.reason(i)
+	}
+	return f
+}
+
+// lengthFacts is what limit makes of a row, by its lengths: it is dropped when
+// no token with loss is among those that stay.
+func (o Options) lengthFacts(r RowLength) (f rowFacts, dropped bool) {
+	f = rowFacts{full: r.Tokens, kept: r.Tokens}
 	if r.Dropped {
 		f.dropped = "the row is left out"
-		return f
+		return f, true
 	}
 	if o.MaxLength == 0 || o.SkipPrepare {
-		return f
+		return f, false
 	}
 	long := r.Tokens > o.MaxLength
 	if long && o.LongRows == LongDrop {
-		f.dropped = s.reason(i)
-		return f
+		return f, true
 	}
 	if o.Packing {
-		return f
+		return f, false
 	}
 	from, to := 0, r.Tokens
 	if long && !o.splits() {
@@ -160,10 +167,7 @@ func (s *storedRows) facts(i int) rowFacts {
 			from, to = r.Tokens-o.MaxLength, r.Tokens
 		}
 	}
-	if lost := r.First < 0 || o.TruncationMode != KeepEnd && r.First >= to || o.TruncationMode == KeepEnd && r.Last < from; lost {
-		f.dropped = s.reason(i)
-	}
-	return f
+	return f, r.First < 0 || o.TruncationMode != KeepEnd && r.First >= to || o.TruncationMode == KeepEnd && r.Last < from
 }
 
 // reason asks the row itself why it is left out.
