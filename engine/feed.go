@@ -61,6 +61,24 @@ func (f *exampleFeed) Batch(items []int) (compute.Batch, error) {
 	return compute.Batch(dataset.Collate(examples, f.pad, f.options)), nil
 }
 
+// outlineFeed serves rows of which only the lengths are known: its batches
+// have the shapes of the real ones.
+type outlineFeed struct {
+	exampleFeed
+}
+
+// newOutlineFeed numbers the rows as rows says, nil for as they are.
+func newOutlineFeed(data *dataset.Outline, rows []int, o dataset.Options) *outlineFeed {
+	f := &outlineFeed{exampleFeed{data: data, options: o, lengths: make([]int32, data.Len())}}
+	for i := range f.lengths {
+		f.lengths[i] = int32(data.Tokens(i))
+	}
+	if rows != nil {
+		f.data = &renumbered{data, rows}
+	}
+	return f
+}
+
 // replayFeed serves given micro-batches in the order of their file.
 type replayFeed struct {
 	batches []compute.Batch

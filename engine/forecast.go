@@ -238,6 +238,8 @@ type ForecastOptions struct {
 	Host   Host
 	// Compile confirms the formula by compiling the heaviest micro-batch.
 	Compile bool
+	// Scanned is the training data where its lengths are known already; nil prepares it.
+	Scanned *Scanned
 	RunDir  string // where the run would write, for the disk; "" for the working folder
 }
 
@@ -312,18 +314,57 @@ func NewForecaster(ctx context.Context, r *recipes.Recipe, h Host, progress func
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	order, err := NewOrder(data.train.Len(), dataSeed(r), r.TrainSamplingStrategy, r.DataloaderDropLast)
+	f, out, err := newForecaster(r, m, dir, data.train)
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, data.close())
+	}
+	out.Data, out.DroppedRows = data.source, len(data.dropped)
+	return f, out, data.close, nil
+}
+
+// Scanned is training data of which only the lengths are known.
+type Scanned struct {
+	Name    string
+	Outline *dataset.Outline
+	Rows    []int // the data set's numbers of the outline's rows, nil for the same
+}
+
+// scannedForecaster is NewForecaster for scanned data.
+func scannedForecaster(ctx context.Context, r *recipes.Recipe, h Host, s *Scanned) (*Forecaster, *Forecast, error) {
+	dir, err := h.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := model.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	options, err := DataOptions(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, out, err := newForecaster(r, m, dir, newOutlineFeed(s.Outline, s.Rows, options))
+	if err != nil {
+		return nil, nil, err
+	}
+	out.Data, out.DroppedRows = s.Name, len(s.Outline.Dropped)
+	return f, out, nil
+}
+
+// newForecaster describes a run of the recipe on prepared rows.
+func newForecaster(r *recipes.Recipe, m *model.Model, dir string, train feed) (*Forecaster, *Forecast, error) {
+	order, err := RecipeOrder(r, train.Len())
+	if err != nil {
+		return nil, nil, err
 	}
 	perEpoch := order.StepsFrom(0, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
 	steps := r.MaxSteps
 	if steps <= 0 {
 		steps = order.TotalSteps(r.NumTrainEpochs, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
 	}
-	f := &Forecaster{model: m, config: ComputeConfig(r, dir), feed: data.train, order: order, epochs: 1 + steps/max(1, perEpoch)}
+	f := &Forecaster{model: m, config: ComputeConfig(r, dir), feed: train, order: order, epochs: 1 + steps/max(1, perEpoch)}
 	out := &Forecast{
-		Model: r.ModelNameOrPath, Data: data.source, Rows: data.train.Len(), DroppedRows: len(data.dropped),
+		Model: r.ModelNameOrPath, Rows: train.Len(),
 		MicroBatch: r.PerDeviceTrainBatchSize, Accumulation: r.GradientAccumulationSteps, Steps: steps, StepsPerEpoch: perEpoch,
 		Parameters: m.NumParameters(), Trainable: m.NumParameters(),
 	}
@@ -331,36 +372,48 @@ func NewForecaster(ctx context.Context, r *recipes.Recipe, h Host, progress func
 		adapter, whole := adapters(m, f.config.LoRA)
 		out.Parameters, out.Trainable = out.Parameters+adapter, adapter+whole
 	}
-	return f, out, data.close, nil
+	return f, out, nil
 }
 
 // MakeForecast forecasts memory and disk for a recipe's actual data.
 func MakeForecast(ctx context.Context, o ForecastOptions, progress func(what string, done, total int)) (out *Forecast, err error) {
+	if o.Scanned != nil {
+		f, out, err := scannedForecaster(ctx, o.Recipe, o.Host, o.Scanned)
+		if err != nil {
+			return nil, err
+		}
+		return out, f.fill(ctx, o, out)
+	}
 	f, out, closeData, err := NewForecaster(ctx, o.Recipe, o.Host, progress)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeData()) }()
+	return out, f.fill(ctx, o, out)
+}
+
+// fill computes memory, remedies and disk.
+func (f *Forecaster) fill(ctx context.Context, o ForecastOptions, out *Forecast) error {
 	if err := f.readDevice(ctx, o, out); err != nil {
-		return nil, err
+		return err
 	}
 	memory, worst, err := f.Memory(o.Recipe.PerDeviceTrainBatchSize)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out.Worst = worst
 	if o.Compile {
 		if memory, err = f.confirm(ctx, o, worst); err != nil {
-			return nil, err
+			return err
 		}
 		out.Confirmed = true
 	}
 	out.Memory, out.TotalBytes = items(memory), memory.Total()
 	out.Fits = out.LimitBytes == 0 || out.TotalBytes <= out.LimitBytes
 	if out.Remedies, err = f.remedies(o.Recipe); err != nil {
-		return nil, err
+		return err
 	}
-	return out, f.disk(o, out)
+	return f.disk(o, out)
 }
 
 // readDevice opens the device to learn its name and how much memory it has.

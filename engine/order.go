@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"sftui/dataset"
+	"sftui/recipes"
 )
 
 // Position is how far training has come in the data: the epoch and the number
@@ -38,6 +39,11 @@ func NewOrder(n int, seed int64, strategy string, dropLast bool) (*Order, error)
 		return nil, fmt.Errorf("train_sampling_strategy %q is not supported; use random or sequential", strategy)
 	}
 	return &Order{n: n, seed: seed, strategy: strategy, dropLast: dropLast, epoch: -1}, nil
+}
+
+// RecipeOrder is the order in which a run of the recipe trains on n prepared rows.
+func RecipeOrder(r *recipes.Recipe, n int) (*Order, error) {
+	return NewOrder(n, dataSeed(r), r.TrainSamplingStrategy, r.DataloaderDropLast)
 }
 
 // clone returns an order for another goroutine; both share what is never written.
