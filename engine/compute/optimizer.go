@@ -134,6 +134,7 @@ func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
 		}
 		total += sum
 	}
+	s.trimAfterCompiling()
 	norm := math.Sqrt(total) / float64(trained)
 	if math.IsNaN(norm) || math.IsInf(norm, 0) {
 		s.Discard()
@@ -158,6 +159,15 @@ func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
 		}
 	}
 	return Step{GradNorm: norm}, nil
+}
+
+// trimAfterCompiling gives back what the compiler left behind since the last call; before the first step it makes
+// room for the moments.
+func (s *Session) trimAfterCompiling() {
+	if n := s.programs.count(); n != s.trimmed {
+		s.trimmed = n
+		s.dev.Trim()
+	}
 }
 
 // update runs AdamW on one group and replaces its buffers.

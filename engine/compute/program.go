@@ -152,6 +152,13 @@ func (ps *programs) ready(key string) bool {
 	}
 }
 
+// count is how many programs were asked for.
+func (ps *programs) count() int {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return len(ps.entries)
+}
+
 // each calls f for every compiled program.
 func (ps *programs) each(f func(key string, p *program)) {
 	ps.mu.Lock()

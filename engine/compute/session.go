@@ -32,8 +32,9 @@ type Session struct {
 	programs programs
 	viewed   bool // attention works on a view with a row for each sequence
 
-	steps  int    // optimizer steps done
-	passes uint64 // training micro-batches run, for dropout and noise
+	trimmed int    // programs compiled when freed memory was last given back
+	steps   int    // optimizer steps done
+	passes  uint64 // training micro-batches run, for dropout and noise
 
 	mu     sync.Mutex
 	shapes []Shape // compiled for training
@@ -74,6 +75,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	s.group()
 	// The float32 copies that went to the device are garbage by now; give them back before training begins.
 	debug.FreeOSMemory()
+	dev.Trim()
 	return s, nil
 }
 

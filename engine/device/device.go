@@ -96,6 +96,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 			d, err = nil, fmt.Errorf("load %s: %v", so, r)
 		}
 	}()
+	oneArena()
 	config := so
 	if kind == CUDA {
 		config += ",preallocate=false"
