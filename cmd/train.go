@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -136,7 +137,7 @@ func trainOptions(args []string, s streams) (o engine.TrainOptions, temporary bo
 	if err := engine.AbsolutePaths(o.Recipe); err != nil {
 		return o, false, err
 	}
-	if err := refuseConflicts(o.Recipe, o.Force, s.err); err != nil {
+	if err := refuseConflicts(o, s.err); err != nil {
 		return o, false, err
 	}
 	if o.RunDir == "" {
@@ -191,12 +192,15 @@ func scheduledChanges(list []string, learningRate float64) ([]engine.Change, err
 
 // refuseConflicts prints what the recipe's options say to each other, and
 // refuses when that is an error.
-func refuseConflicts(r *recipes.Recipe, force bool, w io.Writer) error {
-	for _, n := range r.Notes() {
+func refuseConflicts(o engine.TrainOptions, w io.Writer) error {
+	for _, n := range o.Recipe.Notes() {
 		fmt.Fprintf(w, "note: %s\n", n.English)
 	}
-	for _, c := range r.Conflicts() {
-		if c.Severity == recipes.SeverityError && !force {
+	for _, c := range o.Recipe.Conflicts() {
+		if o.Replay != "" && slices.Contains(c.Keys, "dataset_name") {
+			continue // the batches are given, so the data does not matter
+		}
+		if c.Severity == recipes.SeverityError && !o.Force {
 			hint := ""
 			if c.Fix.Key != "" {
 				hint = fmt.Sprintf(" (set %s=%s)", c.Fix.Key, c.Fix.Value)

@@ -235,6 +235,24 @@ func appliedAt(t *testing.T, r *run.Run) int {
 	return 0
 }
 
+// Given batches need no data set.
+func TestReplayWithoutData(t *testing.T) {
+	m := newTiny(t)
+	batches := filepath.Join(t.TempDir(), "batches.json")
+	write(t, batches, `[{"input_ids": [[5,6,7,8],[9,10,0,0]], "labels": [[5,6,7,8],[9,10,-100,-100]], "attention_mask": [[1,1,1,1],[1,1,0,0]]},
+		{"input_ids": [[11,12,13]], "labels": [[-100,12,13]], "attention_mask": [[1,1,1]]}]`)
+	dir := filepath.Join(t.TempDir(), "run")
+	status, _, errText := sftui(t, "train", "--run", dir, "--replay", batches, "--device", "go", "model_name_or_path="+m.model,
+		"gradient_accumulation_steps=2", "max_steps=3", "save_strategy=no", "learning_rate=1e-3")
+	if status != exitDone {
+		t.Fatalf("status %d: %s", status, errText)
+	}
+	steps := stepsOf(t, dir)
+	if len(steps) != 3 || steps[0].TrainedTokens != 6 || steps[2].Loss >= steps[0].Loss {
+		t.Errorf("steps %+v", steps)
+	}
+}
+
 func TestTrainBadInput(t *testing.T) {
 	m := newTiny(t)
 	broken := filepath.Join(t.TempDir(), "broken.jsonl")

@@ -8,7 +8,7 @@ import (
 
 // lookAhead is how many optimizer steps of a new batch size are looked through
 // for shapes to compile before it comes into force.
-const lookAhead = 4
+const lookAhead = 2
 
 // maxChases bounds how often a change waits once more because the next window
 // has yet another shape; then the step compiles it.
