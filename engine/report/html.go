@@ -31,7 +31,7 @@ type pageData struct {
 	Script    template.JS
 	Made      string
 	Runs      []runView
-	Different []difference
+	Different *differences // nil where fewer than two runs have a recipe, or none differ
 	Data      chartData
 }
 
@@ -89,7 +89,7 @@ func WriteHTML(w io.Writer, runs []*Run, now time.Time) error {
 		}
 		d.Data.Runs = append(d.Data.Runs, runData{Name: c.name, Curves: c.drawn(), Marks: marks})
 	}
-	d.Different = recipeDifferences(runs)
+	d.Different = recipeDifferences(d.Runs)
 	if len(runs) == 1 {
 		d.Title = names[0] + " – sftui report"
 	}

@@ -7,41 +7,51 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// difference is an option that the runs do not share: its value in each run,
-// "" where the recipe does not name it.
+// differences is a table of the options that runs do not share. Runs without
+// a recipe are not in it: nothing is known of their options.
+type differences struct {
+	Runs []runView
+	Rows []difference
+}
+
+// difference is one option: its value in each run, "" where the recipe leaves
+// it at the default.
 type difference struct {
 	Key    string
 	Values []string
 }
 
-// recipeDifferences lists the options in which runs with a recipe differ. A
-// recipe that cannot be read takes part with no options.
-func recipeDifferences(runs []*Run) []difference {
-	if len(runs) < 2 {
-		return nil
-	}
+// recipeDifferences lists the options in which runs with a recipe differ; nil
+// where there is nothing to compare or no difference.
+func recipeDifferences(runs []runView) *differences {
+	var d differences
 	var keys []string
-	options := make([]map[string]string, len(runs))
-	for i, r := range runs {
-		var order []string
-		order, options[i] = flatRecipe(r.Recipe)
+	var options []map[string]string
+	for _, r := range runs {
+		order, values := flatRecipe(r.Recipe)
+		if len(order) == 0 {
+			continue
+		}
+		d.Runs, options = append(d.Runs, r), append(options, values)
 		for _, key := range order {
 			if !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}
 		}
 	}
-	var out []difference
 	for _, key := range keys {
-		d := difference{Key: key}
-		for i := range runs {
-			d.Values = append(d.Values, options[i][key])
+		row := difference{Key: key}
+		for _, values := range options {
+			row.Values = append(row.Values, values[key])
 		}
-		if slices.ContainsFunc(d.Values, func(v string) bool { return v != d.Values[0] }) {
-			out = append(out, d)
+		if slices.ContainsFunc(row.Values, func(v string) bool { return v != row.Values[0] }) {
+			d.Rows = append(d.Rows, row)
 		}
 	}
-	return out
+	if len(d.Rows) == 0 {
+		return nil
+	}
+	return &d
 }
 
 // flatRecipe reads the options of a recipe as text, in the order of the file.

@@ -75,6 +75,7 @@ type boardWriter struct {
 	file            *eventFile
 	at              time.Time // of the newest event that had a time
 	tokens, trained int64
+	foreign         bool           // of TRL: a value of 0 may not have been logged
 	prompts         map[string]int // prompt → its number
 }
 
@@ -84,7 +85,7 @@ func (r *Run) tensorBoard(w *bufio.Writer, start time.Time) error {
 	if err != nil {
 		return err
 	}
-	b := &boardWriter{file: file, at: start, prompts: map[string]int{}}
+	b := &boardWriter{file: file, at: start, foreign: r.Foreign, prompts: map[string]int{}}
 	if r.Recipe != "" {
 		if err := file.markdown(start, 0, "recipe/text_summary", indented(r.Recipe)); err != nil {
 			return err
@@ -130,10 +131,9 @@ func (b *boardWriter) step(e *run.Event) []scalar {
 	b.tokens += e.Tokens
 	b.trained += e.TrainedTokens
 	values := []scalar{{"train/loss", float64(e.Loss)}, {"train/learning_rate", float64(e.LearningRate)}}
+	logged := []scalar{{"train/grad_norm", float64(e.GradNorm)}, {"train/mean_token_accuracy", float64(e.Accuracy)}}
 	optional := []scalar{
-		{"train/grad_norm", float64(e.GradNorm)},
 		{"train/epoch", e.Epoch},
-		{"train/mean_token_accuracy", float64(e.Accuracy)},
 		{"train/num_tokens", float64(b.tokens)},
 		{"train/num_trained_tokens", float64(b.trained)},
 		{"train/per_device_train_batch_size", float64(e.MicroBatch)},
@@ -147,6 +147,11 @@ func (b *boardWriter) step(e *run.Event) []scalar {
 	}
 	if e.Seconds > 0 {
 		optional = append(optional, scalar{"perf/trained_tokens_per_second", float64(e.TrainedTokens) / e.Seconds})
+	}
+	if b.foreign {
+		optional = append(optional, logged...)
+	} else {
+		values = append(values, logged...)
 	}
 	for _, v := range optional {
 		if v.value != 0 {

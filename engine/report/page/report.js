@@ -57,7 +57,7 @@
         if (v >= low && v <= high) out.push(v);
       }
     }
-    return out.length > 1 ? out : ticks(low, high, 4);
+    return out.length > 1 ? out : ticks(10 ** low, 10 ** high, 4).filter((v) => v > 0).map(Math.log10);
   };
 
   const everything = () => {
@@ -148,7 +148,7 @@
     }
     make("line", { class: "axis", x1: margin.left, x2: right, y1: bottom, y2: bottom }, svg);
     const clip = "clip" + chart.index;
-    make("rect", { x: margin.left, y: 0, width: right - margin.left, height: bottom }, make("clipPath", { id: clip }, svg));
+    make("rect", { x: margin.left - 5, y: 0, width: right - margin.left + 10, height: bottom + 4 }, make("clipPath", { id: clip }, svg));
     const inside = make("g", { "clip-path": `url(#${clip})` }, svg);
     if (state.events) drawMarks(inside, x, bottom, from, to);
     for (const { number, curve, points } of lines) {
@@ -300,5 +300,6 @@
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
   });
+  drawAll();
   new ResizeObserver(drawAll).observe(document.getElementById("charts"));
 })();
