@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -202,7 +203,7 @@ func TestCtlChangesALiveRun(t *testing.T) {
 	got := stepsOf(t, dir)
 	scheduled := filepath.Join(t.TempDir(), "scheduled")
 	q := start(t, "train", "--recipe", m.recipe, "--run", scheduled, "max_steps=-1", "num_train_epochs=100",
-		"--at", itoa(at)+":per_device_train_batch_size=4,gradient_accumulation_steps=1")
+		"--at", strconv.Itoa(at)+":per_device_train_batch_size=4,gradient_accumulation_steps=1")
 	waitUntil(t, func() bool { return countSteps(scheduled) >= len(got) })
 	if status, _, errText := sftui(t, "ctl", scheduled, "stop"); status != exitDone {
 		t.Errorf("status %d: %s", status, errText)
@@ -213,11 +214,6 @@ func TestCtlChangesALiveRun(t *testing.T) {
 	if status, _, errText := sftui(t, "ctl", dir, "pause"); status != exitFailure || !strings.Contains(errText, "is not live: it is stopped") {
 		t.Errorf("status %d: %s", status, errText)
 	}
-}
-
-func itoa(n int) string {
-	data, _ := json.Marshal(n) //nolint:errcheck // a number can be written
-	return string(data)
 }
 
 // appliedAt is the step of the first applied change, 0 before it.

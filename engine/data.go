@@ -148,16 +148,23 @@ func openEvaluation(ctx context.Context, r *recipes.Recipe) (dataset.Source, err
 
 // holdOut splits a source as datasets' train_test_split(test_size, seed) does.
 func holdOut(src dataset.Source, size float64, seed int64) (train, test *part, err error) {
-	n := src.Len()
-	held := int(size)
+	kept, held := HeldOut(src.Len(), size, seed)
+	if len(kept) == 0 {
+		return nil, nil, errors.Join(fmt.Errorf("eval_holdout %v leaves no row of %d to train on", size, src.Len()), src.Close())
+	}
+	return &part{dataset.Select(src, kept), kept}, &part{dataset.Select(src, held), held}, nil
+}
+
+// HeldOut are the rows of n, in order, that eval_holdout keeps for training and
+// those that it holds out: below 1 a share, from 1 on a number.
+func HeldOut(n int, size float64, seed int64) (kept, held []int) {
+	count := int(size)
 	if size < 1 {
-		held = int(math.Ceil(size * float64(n)))
+		count = int(math.Ceil(size * float64(n)))
 	}
-	if held >= n {
-		return nil, nil, errors.Join(fmt.Errorf("eval_holdout %v leaves no row of %d to train on", size, n), src.Close())
-	}
+	count = min(count, n)
 	order := dataset.NumpyPermutation(n, seed)
-	return &part{dataset.Select(src, order[held:]), order[held:]}, &part{dataset.Select(src, order[:held]), order[:held]}, nil
+	return order[count:], order[:count]
 }
 
 // renumbered gives prepared rows the numbers that they have in the data set,

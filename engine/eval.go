@@ -68,7 +68,7 @@ func (l *loop) evaluate(ctx context.Context) error {
 	result := run.Event{Kind: run.KindEval, Step: l.state.Step, Epoch: l.out.snapshot().Epoch}
 	told := start
 	for at := (Position{}); at.Epoch == 0; {
-		if l.control.stopping() != stopNot || ctx.Err() != nil {
+		if l.interrupted(ctx) {
 			return nil
 		}
 		w, err := collect(l.eval.feed, l.eval.order, at, l.eval.batch, 1)

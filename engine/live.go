@@ -55,7 +55,7 @@ func (l *loop) finishLive() error {
 	if live.err != nil {
 		l.live = nil
 		l.out.warn(run.CodeMemory, l.state.Step, fmt.Sprintf("%s does not compile and is left out: %v", live.change, live.err), nil)
-		return nil
+		return nil //nolint:nilerr // the run goes on as it was, and the warning says why
 	}
 	micro, accumulation := l.sizes(live.change)
 	next, err := collect(l.feed, l.order, l.state.Position, micro, accumulation)

@@ -147,6 +147,12 @@ func (l *loop) between(ctx context.Context) error {
 	return l.takeChanges()
 }
 
+// interrupted reports whether the run is to stop, so that an evaluation or a
+// sample ends early; what to do about it is decided between two steps.
+func (l *loop) interrupted(ctx context.Context) bool {
+	return l.control.stopping() != stopNot || ctx.Err() != nil
+}
+
 // work is what one optimizer step adds up over its micro-batches.
 type work struct {
 	lossSum                   float64

@@ -155,7 +155,7 @@ func (l *loop) sample(ctx context.Context) error {
 	}
 	l.sampled = l.state.Step
 	for _, p := range l.sampler.prompts {
-		if l.control.stopping() != stopNot || ctx.Err() != nil {
+		if l.interrupted(ctx) {
 			return nil
 		}
 		var ids []int32
