@@ -119,6 +119,25 @@ func TestRunsPage(t *testing.T) {
 	}
 }
 
+// A run can begin with the weights of another, and the difference is said.
+func TestForkStartsFromTheCheckpoint(t *testing.T) {
+	var args []string
+	d := newDriver(t, 120, 40, func(o *Options) {
+		f := newFakeRun(t, o.RunsRoot+"/old")
+		f.st.State = run.Stopped
+		f.write(steps(100)...)
+		o.StartRun = func(_ string, a []string) (<-chan error, error) {
+			args = a
+			return make(chan error), nil
+		}
+	})
+	d.do(d.a.recipe.fix())
+	d.press("5", "F").want("Start a new run from this one?", "begins with the weights of checkpoint").press("enter")
+	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != "checkpoint" {
+		t.Fatalf("started with %v", args)
+	}
+}
+
 func TestSamplesPage(t *testing.T) {
 	events := append(steps(20),
 		run.Event{Kind: run.KindSample, Step: 0, Prompt: "How do I list files?", Text: "I am not sure.", Reference: "$ ls"},

@@ -147,9 +147,10 @@ func tail(path string) string {
 	return strings.ToValidUTF8(string(buf[:n]), "�")
 }
 
-// startRun writes the recipe into a new run folder and starts the process; with
-// resume it goes on with a folder that exists.
-func (a *app) startRun(dir string, recipe []byte, resume bool) tea.Cmd {
+// startRun writes the recipe into a new run folder and starts the process, from
+// the weights of a checkpoint when from names one; with resume it goes on with
+// a folder that exists.
+func (a *app) startRun(dir string, recipe []byte, from string, resume bool) tea.Cmd {
 	start := a.opt.StartRun
 	return func() tea.Msg {
 		if start == nil {
@@ -170,6 +171,9 @@ func (a *app) startRun(dir string, recipe []byte, resume bool) tea.Cmd {
 				return runStartedMsg{err: fmt.Errorf("write the recipe of the run: %w", err)}
 			}
 			args = append(args, "--recipe", path)
+			if from != "" {
+				args = append(args, "--from", from)
+			}
 		}
 		exited, err := start(r.Dir, args)
 		return runStartedMsg{run: r, exited: exited, err: err}

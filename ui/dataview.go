@@ -28,12 +28,16 @@ func (p *dataPage) view(w, h int) []string {
 func (p *dataPage) emptyView(w, h int) []string {
 	a, th := p.a, p.a.th
 	lines := []string{""}
+	problem := p.err
+	if problem == nil {
+		problem = a.recipe.err // without a recipe there is no data to open
+	}
 	switch {
-	case p.err != nil:
-		for _, l := range wrap("✗ "+visible2(p.err.Error()), w-6) {
+	case problem != nil:
+		for _, l := range wrap("✗ "+visible2(problem.Error()), w-6) {
 			lines = append(lines, " "+th.paint(inkError, l))
 		}
-		lines = append(lines, "", " "+th.paint(inkKey, "o")+"  "+a.t("open another data set"), " "+th.paint(inkKey, "M")+"  "+a.t("choose another model"),
+		lines = append(lines, "", " "+th.paint(inkKey, "o")+"  "+a.t("open another data set"), " "+th.paint(inkKey, "M")+"  "+a.t("choose another model"), " "+th.paint(inkKey, "O")+"  "+a.t("open another recipe"),
 			" "+th.paint(inkKey, "3")+"  "+a.t("look at the recipe"))
 	case p.busy != "":
 		lines = append(lines, " "+th.paint(inkAccent, "● "+visible(p.busy)+" …"), "",

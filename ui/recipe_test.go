@@ -98,6 +98,7 @@ func TestBrokenRecipeSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := newDriver(t, 120, 40, func(o *Options) { o.Recipe = path })
+	d.press("1").want("learning_rat", "open another recipe")
 	d.press("3").want("learning_rat", "learning_rate")
 	d.wantSize()
 }

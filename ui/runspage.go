@@ -157,7 +157,35 @@ func (p *runsPage) resume() tea.Cmd {
 	}
 	a.push(&question{title: a.t("Resume this run?"),
 		lines:   []string{a.tf("%s goes on from its last checkpoint; steps after that are done again.", s.Name)},
-		choices: []choice{{"enter", a.t("resume"), func(a *app) tea.Cmd { return a.train.launch(&run.Run{Dir: s.Dir}) }}}})
+		choices: []choice{{"enter", a.t("resume"), func(a *app) tea.Cmd { return a.train.goOn(s.Dir) }}}})
+	return nil
+}
+
+// fork starts a new run of the open recipe from the newest checkpoint of the
+// run under the cursor.
+func (p *runsPage) fork() tea.Cmd {
+	s, ok := p.chosen()
+	a := p.a
+	if _, alive := a.train.live(); alive {
+		return a.say(inkWarn, a.t("A run is live. Stop it first (X), or let it end."))
+	}
+	if !ok || a.recipe.r == nil {
+		return nil
+	}
+	if s.Checkpoint == "" {
+		return a.say(inkWarn, a.t("This run has no checkpoint to start from."))
+	}
+	q := &question{title: a.t("Start a new run from this one?"),
+		lines: []string{a.tf("It begins with the weights of %s and trains with the open recipe.", filepath.Base(s.Checkpoint))}}
+	summary, blocked := a.recipe.summary()
+	q.lines = append(q.lines, summary...)
+	for _, c := range p.diffs[s.Dir] {
+		q.lines = append(q.lines, c.Key+": "+visible(c.B)+" → "+visible(c.A))
+	}
+	if !blocked {
+		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.launch(s.Checkpoint) }}}
+	}
+	a.push(q)
 	return nil
 }
 

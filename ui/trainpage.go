@@ -142,24 +142,28 @@ func (p *trainPage) start() tea.Cmd {
 	lines, blocked := a.recipe.summary()
 	q := &question{title: a.t("Start training?"), lines: lines}
 	if !blocked {
-		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.launch(nil) }}}
+		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.launch("") }}}
 	}
 	q.choices = append(q.choices, choice{"3", a.t("recipe"), func(a *app) tea.Cmd { return a.goTo(pageRecipe) }})
 	a.push(q)
 	return nil
 }
 
-// launch starts the process. resume is the folder of a run to go on with.
-func (p *trainPage) launch(resume *run.Run) tea.Cmd {
+// launch starts a new run of the open recipe, from a checkpoint of another run
+// when from names one.
+func (p *trainPage) launch(from string) tea.Cmd {
 	a := p.a
 	a.page = pageTrain
 	p.busy = a.t("starting a process for the run")
-	if resume != nil {
-		return a.startRun(resume.Dir, nil, true)
-	}
-	name := a.data.modelName()
-	dir := run.NewDir(a.opt.RunsRoot, name, a.now())
-	return a.startRun(dir, a.recipe.r.YAML(), false)
+	dir := run.NewDir(a.opt.RunsRoot, a.data.modelName(), a.now())
+	return a.startRun(dir, a.recipe.r.YAML(), from, false)
+}
+
+// goOn starts the process of a run that was stopped, at its last checkpoint.
+func (p *trainPage) goOn(dir string) tea.Cmd {
+	p.a.page = pageTrain
+	p.busy = p.a.t("starting a process for the run")
+	return p.a.startRun(dir, nil, "", true)
 }
 
 // runStartedMsg is the answer to startRun.
