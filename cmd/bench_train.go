@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"syscall"
@@ -32,6 +30,8 @@ type trainBench struct {
 	MedianSeconds   float64         `json:"median_seconds_per_step"`   // of the steps that compiled nothing
 	CPUSeconds      float64         `json:"median_cpu_seconds"`        // processor time of those steps, all cores
 	TokensPerSecond float64         `json:"trained_tokens_per_second"` // over those steps
+	TokensSeconds   float64         `json:"tokens_per_second"`         // all real tokens, over those steps
+	MFU             float64         `json:"mfu,omitempty"`             // with --peak-tflops: share of the device's peak
 	NewShapeSeconds float64         `json:"new_shape_seconds"`         // to compile one more shape
 	Compile         float64         `json:"compile_seconds"`
 	Executables     int             `json:"executables"`
@@ -55,7 +55,7 @@ type trainBenchRow struct {
 // benchTrain measures training steps on given or made-up micro-batches.
 func benchTrain(ctx context.Context, args []string, s streams) error {
 	start := time.Now()
-	a, err := flagSet{values: []string{"recipe", "batches", "steps", "device"}, options: true}.parse(args)
+	a, err := flagSet{values: []string{"recipe", "batches", "steps", "device", "random", "peak-tflops"}, options: true}.parse(args)
 	if err != nil {
 		return err
 	}
@@ -70,10 +70,11 @@ func benchTrain(ctx context.Context, args []string, s streams) error {
 		}
 	}
 	h := host(s.err)
-	dir, err := h.ResolveModel(ctx, r.ModelNameOrPath, "")
+	dir, remove, err := benchModel(ctx, h, a.values["random"], r)
 	if err != nil {
 		return err
 	}
+	defer remove()
 	config := engine.ComputeConfig(r, dir)
 	opened, err := h.OpenModel(ctx, a.values["device"], config)
 	if err != nil {
@@ -91,6 +92,9 @@ func benchTrain(ctx context.Context, args []string, s streams) error {
 		Checkpointing: config.GradientCheckpointing, DType: info.DType, OpenSeconds: time.Since(start).Seconds(),
 	}
 	if err := b.run(ctx, opened, batches, r, steps, start); err != nil {
+		return err
+	}
+	if err := b.utilization(a.values["peak-tflops"], info, r); err != nil {
 		return err
 	}
 	encoder := json.NewEncoder(s.out)
@@ -156,7 +160,7 @@ func benchStep(trainer compute.Trainer, window []compute.Batch, r *recipes.Recip
 // summarize fills in the medians over the steps that only trained.
 func (b *trainBench) summarize() {
 	var seconds, cpu []float64
-	total, trained := 0.0, int64(0)
+	total, trained, tokens := 0.0, int64(0), int64(0)
 	for _, row := range b.Steps {
 		if row.Compiled {
 			continue
@@ -164,12 +168,27 @@ func (b *trainBench) summarize() {
 		seconds, cpu = append(seconds, row.Seconds), append(cpu, row.CPU)
 		total += row.Seconds
 		trained += row.Trained
+		tokens += row.Tokens
 	}
 	if len(seconds) == 0 {
 		return
 	}
 	b.MedianSeconds, b.CPUSeconds = median(seconds), median(cpu)
-	b.TokensPerSecond = float64(trained) / total
+	b.TokensPerSecond, b.TokensSeconds = float64(trained)/total, float64(tokens)/total
+}
+
+// utilization sets the share of a device's peak: 6·N + 12·layers·hidden·length operations a token.
+func (b *trainBench) utilization(peak string, info compute.Info, r *recipes.Recipe) error {
+	if peak == "" {
+		return nil
+	}
+	tera, err := strconv.ParseFloat(peak, 64)
+	if err != nil || tera <= 0 {
+		return fmt.Errorf("--peak-tflops is %q; a positive number is needed", peak)
+	}
+	perToken := 6*float64(info.Parameters) + 12*float64(info.Layers*info.Hidden*rowLength(r))
+	b.MFU = perToken * b.TokensSeconds / (tera * 1e12)
+	return nil
 }
 
 func median(values []float64) float64 {
@@ -188,54 +207,6 @@ func (b *trainBench) newShape(trainer compute.Trainer) error {
 	err := trainer.Prepare(shape)
 	b.NewShapeSeconds = time.Since(begin).Seconds()
 	return err
-}
-
-// benchBatches reads micro-batches from a file in the format of --replay, or makes up as many as the steps need.
-func benchBatches(path string, r *recipes.Recipe, info compute.Info, steps int) ([]compute.Batch, error) {
-	if path == "" {
-		return inventedBatches(r, info, steps*r.GradientAccumulationSteps), nil
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read the micro-batches: %w", err)
-	}
-	var file []struct {
-		InputIDs      [][]int32 `json:"input_ids"`
-		Labels        [][]int32 `json:"labels"`
-		AttentionMask [][]int32 `json:"attention_mask"`
-	}
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("%s holds no micro-batches: %w", path, err)
-	}
-	var batches []compute.Batch
-	for _, b := range file {
-		batches = append(batches, compute.Batch{InputIDs: b.InputIDs, Labels: b.Labels, AttentionMask: b.AttentionMask})
-	}
-	if len(batches) == 0 {
-		return nil, fmt.Errorf("%s holds no micro-batches", path)
-	}
-	return batches, nil
-}
-
-// inventedBatches makes rows of random ids, between a quarter of max_length and all of it, each wholly trained on.
-func inventedBatches(r *recipes.Recipe, info compute.Info, n int) []compute.Batch {
-	random := rand.New(rand.NewPCG(uint64(r.Seed), 0))
-	longest := 1024
-	if r.MaxLength != nil {
-		longest = *r.MaxLength
-	}
-	batches := make([]compute.Batch, n)
-	for i := range batches {
-		for range r.PerDeviceTrainBatchSize {
-			row := make([]int32, longest/4+random.IntN(longest-longest/4+1))
-			for j := range row {
-				row[j] = int32(random.IntN(info.Vocabulary))
-			}
-			batches[i].InputIDs = append(batches[i].InputIDs, row)
-			batches[i].Labels = append(batches[i].Labels, row)
-		}
-	}
-	return batches
 }
 
 // processorSeconds is the processor time of this process so far, on all cores.

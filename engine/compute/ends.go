@@ -8,6 +8,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 
+	"sftui/engine/device"
 	"sftui/engine/model"
 )
 
@@ -16,7 +17,7 @@ import (
 // headBytes is how large one chunk of logits may be: chunks large enough for matrix products to run at full speed
 // and small enough not to matter beside the weights.
 func (s *Session) headBytes() int {
-	if s.dev.Kind == "cuda" {
+	if s.dev.Kind == device.CUDA {
 		return 1 << 30
 	}
 	return 64 << 20
@@ -196,16 +197,20 @@ func toDType(x *graph.Node, dtype dtypes.DType) *graph.Node {
 func (s *Session) zeros(shape []int) (compute.Buffer, error) { return s.zerosOf(dtypes.Float32, shape) }
 
 func (s *Session) zerosOf(dtype dtypes.DType, shape []int) (compute.Buffer, error) {
-	key := fmt.Sprint("zeros ", dtype, shape)
-	program, err := s.programs.get(key, func() (*program, error) {
-		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
-			return []*graph.Node{graph.Zeros(b.g, shapes.Make(dtype, shape...))}
-		})
-	})
+	program, err := s.zerosProgram(dtype, shape)
 	if err != nil {
 		return nil, err
 	}
 	return one(program.run())
+}
+
+func (s *Session) zerosProgram(dtype dtypes.DType, shape []int) (*program, error) {
+	key := fmt.Sprint("zeros ", dtype, shape)
+	return s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			return []*graph.Node{graph.Zeros(b.g, shapes.Make(dtype, shape...))}
+		})
+	})
 }
 
 // prepareEnds compiles the programs around the blocks for a shape.
@@ -217,7 +222,9 @@ func (s *Session) prepareEnds(shape Shape) error {
 		func() (*program, error) { return s.headProgram(chunk, !s.cfg.Inference) },
 	}
 	if !s.cfg.Inference {
-		steps = append(steps, func() (*program, error) { return s.putProgram(n, chunk) })
+		steps = append(steps,
+			func() (*program, error) { return s.putProgram(n, chunk) },
+			func() (*program, error) { return s.zerosProgram(dtypes.Float32, []int{n, s.model.Config.HiddenSize}) })
 		if s.embed.trainable {
 			steps = append(steps, func() (*program, error) { return s.embedBackwardProgram(n) })
 		}

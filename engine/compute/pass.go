@@ -217,7 +217,9 @@ func (s *Session) Micro(b Batch) (Micro, error) {
 		return Micro{}, err
 	}
 	s.noteShape(l.shape)
-	return m, s.backward(p, t, dx)
+	err = s.backward(p, t, dx)
+	s.trimAfterCompiling()
+	return m, err
 }
 
 // Eval runs one micro-batch forward only.
