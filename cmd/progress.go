@@ -188,6 +188,9 @@ func (p *progress) step(e *run.Event) {
 // describe is the line about the last step.
 func (p *progress) describe() string {
 	s := &p.status
+	if s.Step == 0 {
+		return fmt.Sprintf("step 1/%d  the first step also compiles", s.TotalSteps)
+	}
 	perSecond := 0.0
 	if s.TrainSeconds > 0 {
 		perSecond = float64(s.TrainedTokens) / s.TrainSeconds
