@@ -44,6 +44,7 @@ func commands() []command {
 		trainCommand(),
 		ctlCommand(),
 		runsCommand(),
+		chatCommand(),
 		exportCommand(),
 		forecastCommand(),
 		previewCommand(),
