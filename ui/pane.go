@@ -124,7 +124,7 @@ func wrap(s string, w int) []string {
 func visible(s string) string {
 	clean := true
 	for i := range len(s) {
-		if s[i] < ' ' || s[i] == 0x7f || s[i] >= 0xc2 {
+		if s[i] < ' ' || s[i] >= 0x7f {
 			clean = false
 			break
 		}
