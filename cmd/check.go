@@ -16,7 +16,7 @@ import (
 
 // checkCommand lists what would go wrong, before a run.
 func checkCommand() command {
-	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [key=value …] [--json] [--forecast] [--no-cache] [--fail-on error|warning|note] [--lang en|zh]",
+	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [key=value …] [--json] [--no-cache] [--fail-on error|warning|note] [--lang en|zh]",
 		summary: "findings over data, template, recipe and model before a run", run: runCheck}
 }
 
@@ -29,7 +29,7 @@ type checkFlags struct {
 
 // parseCheck reads the arguments.
 func parseCheck(args []string) (checkFlags, error) {
-	set := flagSet{values: []string{"recipe", "data", "model", "fail-on", "lang"}, switches: []string{"json", "no-cache", "forecast"}, options: true}
+	set := flagSet{values: []string{"recipe", "data", "model", "fail-on", "lang"}, switches: []string{"json", "no-cache"}, options: true}
 	a, err := set.parse(args)
 	f := checkFlags{arguments: a, lang: recipes.English, failOn: "warning"}
 	switch {
@@ -111,7 +111,7 @@ func check(ctx context.Context, f checkFlags, s streams) (list []findings.Findin
 	in := findings.Open(ctx, r, o)
 	defer func() { _ = in.Close() }()
 	list, err = findings.Check(ctx, in)
-	if err != nil || in.Source == nil {
+	if err != nil || in.Preparer == nil {
 		return list, 0, err
 	}
 	return findings.Sorted(append(list, deviceFindings(ctx, r, f, in, list, s)...)), in.Source.Len(), nil
@@ -135,17 +135,15 @@ func rowsChecked(s streams) func(done, total int) {
 	}
 }
 
-// forecastRows is up to how many rows the memory is forecast without being
-// asked: a forecast needs every row's length.
-const forecastRows = 50_000
-
-// deviceFindings are what the forecast says of memory and disk. A recipe with
-// errors is not forecast: they come first.
+// deviceFindings are what the forecast says of memory and disk, from the
+// lengths that the check found. A recipe with errors is not forecast: they come
+// first.
 func deviceFindings(ctx context.Context, r *recipes.Recipe, f checkFlags, in *findings.Input, found []findings.Finding, s streams) []findings.Finding {
-	if findings.Worst(found) == recipes.SeverityError || in.Preparer == nil || in.Source.Len() > forecastRows && !f.switches["forecast"] {
+	scanned := in.Scanned()
+	if findings.Worst(found) == recipes.SeverityError || scanned == nil {
 		return nil
 	}
-	forecast, err := engine.MakeForecast(ctx, engine.ForecastOptions{Recipe: r, Host: host(s.err)}, nil)
+	forecast, err := engine.MakeForecast(ctx, engine.ForecastOptions{Recipe: r, Host: host(s.err), Scanned: scanned}, nil)
 	if err != nil {
 		message := fmt.Sprintf("The memory could not be forecast: %v", err)
 		if f.lang == recipes.Chinese {

@@ -110,29 +110,30 @@ func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, tot
 	if source.Len() == 0 {
 		return nil, nil, errors.Join(fmt.Errorf("dataset_name %s has no rows", r.DatasetName), source.Close())
 	}
-	var test dataset.Source
 	switch {
 	case r.EvalStrategy == "no" && !r.EvalOnStart:
 		return &part{Source: source}, nil, nil
-	case r.EvalDatasetName != "":
-		test, err = openEvaluation(ctx, r)
-	case r.EvalHoldout > 0:
+	case r.EvalDatasetName == "" && r.EvalHoldout > 0:
 		return holdOut(source, r.EvalHoldout, int64(r.Seed))
-	default:
-		o.Split = r.DatasetTestSplit
-		if test, err = dataset.Open(ctx, r.DatasetName, o); err != nil {
-			err = fmt.Errorf("eval_strategy is %s but there is nothing to evaluate on (%w): set eval_dataset_name, or eval_holdout to hold out a share of the rows", r.EvalStrategy, err)
-		}
 	}
+	test, err := OpenEvaluation(ctx, r)
 	if err != nil {
 		return nil, nil, errors.Join(err, source.Close())
 	}
 	return &part{Source: source}, &part{Source: test}, nil
 }
 
-// openEvaluation opens eval_dataset_name: its test split, or where it has none
-// (a file has only one) all of it.
-func openEvaluation(ctx context.Context, r *recipes.Recipe) (dataset.Source, error) {
+// OpenEvaluation opens the data that a recipe evaluates on beside the training
+// data: eval_dataset_name, its test split, or where it has none (a file has only
+// one) all of it; else the test split of dataset_name.
+func OpenEvaluation(ctx context.Context, r *recipes.Recipe) (dataset.Source, error) {
+	if r.EvalDatasetName == "" {
+		test, err := dataset.Open(ctx, r.DatasetName, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTestSplit})
+		if err != nil {
+			err = fmt.Errorf("eval_strategy is %s but there is nothing to evaluate on (%w): set eval_dataset_name, or eval_holdout to hold out a share of the rows", r.EvalStrategy, err)
+		}
+		return test, err
+	}
 	if _, err := os.Stat(r.EvalDatasetName); err == nil {
 		return dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{})
 	}

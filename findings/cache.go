@@ -1,10 +1,12 @@
 package findings
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/gob"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,55 +15,62 @@ import (
 )
 
 // cacheVersion changes when facts are gathered differently.
-const cacheVersion = 1
+const cacheVersion = 2
 
 // stored is the form in which facts are kept.
 type stored struct {
 	Rows     []rowFacts
+	Whole    bool // every row is known, and the sample was looked at
 	Failures map[int]string
 	Sample   []int
 	Roles    map[string]*roleTokens
 	Inserted map[string]int
+	Special  map[int32]int
+	Markers  map[string]int
+	Silent   []int
 }
 
-// cacheKey names the file of this data under this preparation, "" when nothing is kept.
-func cacheKey(ctx context.Context, in *Input) string {
+// cacheKey names the file of this data under this preparation, "" when nothing
+// is kept. No limit on length is in it: facts hold for every max_length.
+func cacheKey(ctx context.Context, in *Input, p *dataset.Preparer) string {
 	if in.CacheDir == "" {
 		return ""
 	}
-	content, err := dataset.Fingerprint(ctx, in.Source)
+	content, err := dataset.Fingerprint(ctx, p.Source())
 	if err != nil {
 		return ""
 	}
-	limit := 0
-	if in.Recipe.MaxLength != nil && !in.Recipe.Packing {
-		limit = *in.Recipe.MaxLength
-	}
 	_, stops := in.stopIDs()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d|%s|%s|%d|%s|%v|%v", cacheVersion, content, in.Preparer.Fingerprint(), limit, in.Recipe.TruncationMode, stops, in.Recipe.Columns))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d|%s|%s|%v|%v|%d", cacheVersion, content, p.Fingerprint(), stops, in.Recipe.Columns, p.PadID()))
 	return filepath.Join(in.CacheDir, "findings", hex.EncodeToString(sum[:12])+".gob")
 }
 
-// readCache takes facts from an earlier check; anything unreadable counts as absent.
-func readCache(in *Input, path string) (*facts, bool) {
+// readCache takes facts of n rows from an earlier check; whole tells that
+// nothing is missing. Anything unreadable counts as absent.
+func readCache(n int, path string) (f *facts, whole bool) {
+	fresh := &facts{rows: make([]rowFacts, n), failures: map[int]string{}}
 	if path == "" {
-		return nil, false
+		return fresh, false
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, false
+		return fresh, false
 	}
 	defer func() { _ = file.Close() }()
 	var s stored
-	if gob.NewDecoder(file).Decode(&s) != nil || len(s.Rows) != in.Source.Len() {
-		return nil, false
+	if gob.NewDecoder(bufio.NewReaderSize(file, 1<<20)).Decode(&s) != nil || len(s.Rows) != n {
+		return fresh, false
 	}
-	return &facts{rows: s.Rows, failures: s.Failures, sample: s.Sample, roles: s.Roles, inserted: s.Inserted}, true
+	if s.Failures == nil {
+		s.Failures = map[int]string{}
+	}
+	return &facts{rows: s.Rows, failures: s.Failures, sample: s.Sample, roles: s.Roles, inserted: s.Inserted,
+		special: s.Special, markers: s.Markers, silent: s.Silent}, s.Whole
 }
 
 // writeCache keeps the facts. A cache that cannot be written costs time at the
 // next check and nothing else, so failures are not reported.
-func writeCache(_ *Input, path string, f *facts) {
+func writeCache(path string, f *facts) {
 	if path == "" || os.MkdirAll(filepath.Dir(path), 0o755) != nil {
 		return
 	}
@@ -69,8 +78,11 @@ func writeCache(_ *Input, path string, f *facts) {
 	if err != nil {
 		return
 	}
-	err = gob.NewEncoder(file).Encode(stored{Rows: f.rows, Failures: f.failures, Sample: f.sample, Roles: f.roles, Inserted: f.inserted})
-	if closeErr := file.Close(); err == nil && closeErr == nil {
+	out := bufio.NewWriterSize(file, 1<<20)
+	err = gob.NewEncoder(out).Encode(stored{Rows: f.rows, Whole: f.roles != nil, Failures: f.failures, Sample: f.sample, Roles: f.roles,
+		Inserted: f.inserted, Special: f.special, Markers: f.markers, Silent: f.silent})
+	err = errors.Join(err, out.Flush(), file.Close())
+	if err == nil {
 		err = os.Rename(file.Name(), path)
 	}
 	if err != nil {

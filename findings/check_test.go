@@ -16,8 +16,8 @@ import (
 // chatTemplate is ChatML with the test tokenizer's tokens and generation markers.
 const chatTemplate = "{% for m in messages %}<|start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|end|>{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}\n{% endfor %}"
 
-// model makes a model folder: the dataset package's test tokenizer with a template and end tokens of choice.
-func model(t *testing.T, template string, files map[string]string) string {
+// makeModel makes a model folder: the dataset package's test tokenizer with a template and end tokens of choice.
+func makeModel(t *testing.T, template string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
@@ -109,7 +109,7 @@ const (
 
 // TestFindings plants one fault at a time.
 func TestFindings(t *testing.T) {
-	good := model(t, chatTemplate, nil)
+	good := makeModel(t, chatTemplate, nil)
 	with := func(rows []string, more ...string) []string { return append(slices.Clone(rows), more...) }
 	tests := []struct {
 		id      string
@@ -125,19 +125,19 @@ func TestFindings(t *testing.T) {
 		{"odd-role", good, with(chats(40), `{"messages": [{"role": "narrator", "content": "x"}, `+user+`, {"role": "assistant", "content": "a"}]}`), nil, 1, "role other than"},
 		{"slow-rows", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+strings.Repeat("a", 30_000)+`"}]}`), nil, 1, "20,000"},
 		{"questions-trained", good, chats(40), nil, -1, "user's turns"},
-		{"user-trained", model(t, "{% for m in messages %}{% generation %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endgeneration %}{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "wrong place"},
-		{"generation-markers", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "no generation markers"},
-		{"eos-never-trained", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}", nil), chats(40), nil, 40, "<|end|>"},
-		{"eos-disagrees", model(t, chatTemplate, map[string]string{"generation_config.json": `{"eos_token_id": [1]}`}), chats(40), nil, -1, "generation_config.json <|start|>"},
+		{"user-trained", makeModel(t, "{% for m in messages %}{% generation %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endgeneration %}{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "wrong place"},
+		{"generation-markers", makeModel(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), []string{"assistant_only_loss=true"}, -1, "no generation markers"},
+		{"eos-never-trained", makeModel(t, "{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}\n{% endfor %}", nil), chats(40), nil, 40, "<|end|>"},
+		{"eos-disagrees", makeModel(t, chatTemplate, map[string]string{"generation_config.json": `{"eos_token_id": [1]}`}), chats(40), nil, -1, "generation_config.json <|start|>"},
 		{"answers-cut", good, with(chats(40), `{"messages": [{"role": "user", "content": "`+long+`"}, {"role": "assistant", "content": "a"}]}`), []string{"assistant_only_loss=true", "max_length=64"}, 1, "whole answer"},
 		{"eos-cut", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64"}, 1, "end token"},
 		{"rows-truncated", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64"}, 1, "max_length 64"},
 		{"rows-dropped", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64", "long_rows=drop"}, 1, "left out"},
 		{"rows-split", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), []string{"max_length=64", "long_rows=split"}, 1, "pieces"},
 		{"monster-row", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+strings.Repeat(long+" ", 60)+`"}]}`), []string{"max_length=null"}, 1, "times the mean"},
-		{"template-drops", model(t, "{% for m in messages %}{% if m.role != 'user' %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endif %}{% endfor %}", nil), chats(40), nil, 40, "lose text"},
-		{"template-adds-think", model(t, "{% for m in messages %}<|start|>{{ m.role }}\n{% if m.role == 'assistant' %}<think>\n\n</think>\n{% endif %}{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, 40, "think block"},
-		{"template-adds", model(t, "<|start|>system\nbe a good and helpful friend to all people<|end|>\n{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, -1, "helpful friend"},
+		{"template-drops", makeModel(t, "{% for m in messages %}{% if m.role != 'user' %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endif %}{% endfor %}", nil), chats(40), nil, 40, "lose text"},
+		{"template-adds-think", makeModel(t, "{% for m in messages %}<|start|>{{ m.role }}\n{% if m.role == 'assistant' %}<think>\n\n</think>\n{% endif %}{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, 40, "think block"},
+		{"template-adds", makeModel(t, "<|start|>system\nbe a good and helpful friend to all people<|end|>\n{% for m in messages %}<|start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, -1, "helpful friend"},
 		{"special-text", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "use <|end|> to stop"}]}`), nil, 1, "special token"},
 		{"unused-columns", good, []string{`{"messages": [` + user + `, {"role": "assistant", "content": "a"}], "tools_used": 1, "id": 2}`, `{"messages": [` + user + `, {"role": "assistant", "content": "b"}], "tools_used": 1, "id": 2}`}, nil, -1, "id"},
 		{"unused-columns", good, []string{`{"text": "a b", "answer": "x"}`, `{"text": "a c", "answer": "x"}`}, nil, -1, "looks like something"},
@@ -151,7 +151,7 @@ func TestFindings(t *testing.T) {
 		{"data-unusable", good, []string{`{"a": 1}`}, nil, -1, "data.jsonl"},
 		{"data-unusable", good, chats(3), []string{"dataset_name=/does/not/exist.jsonl"}, -1, "exist"},
 		{"model-unusable", t.TempDir(), chats(3), nil, -1, "tokenizer"},
-		{"untrained-special-tokens", model(t, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", nil), chats(40), []string{"use_peft=true", "chat_template=" + chatTemplate}, -1, "frozen"},
+		{"untrained-special-tokens", makeModel(t, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", nil), chats(40), []string{"use_peft=true", "chat_template=" + chatTemplate}, -1, "frozen"},
 		{"cache-with-checkpointing", good, chats(40), []string{"use_cache=true"}, -1, "use_cache"},
 	}
 	for _, tt := range tests {
@@ -170,10 +170,12 @@ func TestFindings(t *testing.T) {
 			if tt.count == 1 && f.Rows[0] != len(tt.rows)-1 {
 				t.Errorf("row %v, want the last", f.Rows)
 			}
-			if f.Fix.Key != "" {
-				if err := recipes.Default().Set(f.Fix.Key, f.Fix.Value, recipes.Origin{}); err != nil {
-					t.Errorf("the fix cannot be applied: %v", err)
-				}
+			if f.Fix.Key == "" {
+				return
+			}
+			again := checkRows(t, tt.model, tt.rows, append(slices.Clone(tt.options), f.Fix.Key+"="+f.Fix.Value)...)
+			if left := find(again, tt.id); left != nil {
+				t.Errorf("still there after %v: %s", f.Fix, left.Message)
 			}
 		})
 	}
@@ -181,7 +183,7 @@ func TestFindings(t *testing.T) {
 
 // TestCleanData asks for silence on sets that have nothing wrong.
 func TestCleanData(t *testing.T) {
-	good := model(t, chatTemplate, map[string]string{"config.json": `{"eos_token_id": 0}`, "generation_config.json": `{"eos_token_id": [0, 1]}`})
+	good := makeModel(t, chatTemplate, map[string]string{"config.json": `{"eos_token_id": 0}`, "generation_config.json": `{"eos_token_id": [0, 1]}`})
 	text := make([]string, 40)
 	named := make([]string, 40)
 	for i := range text {
@@ -210,7 +212,7 @@ func TestCleanData(t *testing.T) {
 }
 
 func TestOverlapAndCache(t *testing.T) {
-	good := model(t, chatTemplate, nil)
+	good := makeModel(t, chatTemplate, nil)
 	dir, cache := t.TempDir(), t.TempDir()
 	data := write(t, dir, "train.jsonl", strings.Join(chats(40), "\n"))
 	eval := write(t, dir, "eval.jsonl", strings.Join(chats(2), "\n"))
@@ -245,7 +247,7 @@ func TestOverlapAndCache(t *testing.T) {
 }
 
 func TestSampledCheckNamesRows(t *testing.T) {
-	good := model(t, chatTemplate, nil)
+	good := makeModel(t, chatTemplate, nil)
 	rows := append(chats(100), `{"messages": [`+user+`]}`)
 	rows[50] = rows[100]
 	data := write(t, t.TempDir(), "d.jsonl", strings.Join(rows[:100], "\n"))

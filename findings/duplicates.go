@@ -36,14 +36,16 @@ func duplicateFindings(in *Input, f *facts) []Finding {
 // overlap finds evaluation rows that are trained on.
 func overlap(in *Input, f *facts, trained map[uint64]bool, duplicates bool) []Finding {
 	both := 0
-	for _, h := range f.eval {
-		if trained[h] {
-			both++
+	if f.eval != nil {
+		for i := range f.eval.rows {
+			if r := &f.eval.rows[i]; r.Tokens > 0 && trained[r.Hash] {
+				both++
+			}
 		}
 	}
 	switch {
 	case both > 0:
-		share := float64(both) / float64(len(f.eval))
+		share := float64(both) / float64(len(f.eval.rows))
 		return []Finding{{ID: "eval-overlap", Severity: recipes.SeverityWarning, Count: both, Share: share,
 			Message: format(in.say("%d evaluation rows (%s of them) are trained on too, so the evaluation loss shows memory, not skill.",
 				"%d 条评估数据（占其 %s）也在训练数据中，评估损失反映的是记忆而非能力。"), both, percent(share))}}

@@ -14,13 +14,12 @@ import (
 )
 
 // flag is one yes-or-no fact of a row.
-type flag uint16
+type flag uint32
 
 // The flags.
 const (
-	flagFailed      flag = 1 << iota // the preparation fails
-	flagStop                         // a stop token is trained at the row's end
-	flagStopKept                     // … and survives max_length
+	flagKnown       flag = 1 << iota // the row was looked at
+	flagFailed                       // the preparation fails
 	flagMerged                       // prompt and completion share a token at their border
 	flagSpecialText                  // the data's own text contains a special token's text
 	flagNoAnswer                     // a chat without an assistant turn
@@ -31,19 +30,77 @@ const (
 	flagAddsThink                    // the template writes a think block that the data has not
 	flagLongWord                     // a run of characters without a blank that tokenizers crawl over
 	flagNullText                     // a message or text without content
+	flagCode                         // a value that is no text, written as Python would
+	flagPacked                       // a text that is itself JSON of messages
+	flagTools                        // the row offers tools
+	flagCalls                        // a message calls tools
+	flagPadding                      // filling at the row's end that carries loss
 )
 
-// rowFacts is what the checks need to know of a row. Fields are exported for gob.
+// rowFacts is what the checks need to know of a row, whatever max_length is.
+// Fields are exported for gob. Positions count from 0 and are -1 for none.
 type rowFacts struct {
-	Flags       flag
-	Tokens      int32 // of the whole row
-	Trained     int32 // tokens with loss in the whole row
-	KeptTrained int32 // … within max_length
-	LeadBOS     int8  // how often the first tokens are the begin token
-	Hash        uint64
+	Flags   flag
+	Tokens  int32
+	Trained int32 // tokens with loss
+	First   int32 // first of them
+	Last    int32 // last of them
+	Stop    int32 // a stop token with loss among the row's last ones
+	MaxID   int32 // highest token id
+	LeadBOS int8  // how often the first tokens are the begin token
+	Hash    uint64
 }
 
 func (r *rowFacts) has(f flag) bool { return r.Flags&f != 0 }
+
+// window is what a limit on length leaves of a row.
+type window struct {
+	limit   int32 // 0 for none
+	keepEnd bool
+}
+
+// of returns the first token that stays and the one behind the last.
+func (w window) of(r *rowFacts) (from, to int32) {
+	switch {
+	case w.limit == 0 || r.Tokens <= w.limit:
+		return 0, r.Tokens
+	case w.keepEnd:
+		return r.Tokens - w.limit, r.Tokens
+	}
+	return 0, w.limit
+}
+
+// trains says whether a token with loss stays. The window begins or ends with
+// the row, so that the first and the last such token decide.
+func (w window) trains(r *rowFacts) bool {
+	from, to := w.of(r)
+	return r.First >= 0 && r.First < to && r.Last >= from
+}
+
+// stops says whether the trained stop token stays.
+func (w window) stops(r *rowFacts) bool {
+	from, to := w.of(r)
+	return r.Stop >= from && r.Stop < to && r.Stop >= 0
+}
+
+// cut is the recipe's limit on rows.
+func (in *Input) cut() window {
+	r := in.Recipe
+	if r.MaxLength == nil || r.Packing {
+		return window{}
+	}
+	return window{limit: int32(*r.MaxLength), keepEnd: r.TruncationMode == dataset.KeepEnd}
+}
+
+// lengths are the rows' lengths for an outline.
+func (f *facts) lengths() []dataset.RowLength {
+	out := make([]dataset.RowLength, len(f.rows))
+	for i := range f.rows {
+		r := &f.rows[i]
+		out[i] = dataset.RowLength{Row: i, Tokens: int(r.Tokens), Trained: int(r.Trained), First: int(r.First), Last: int(r.Last), Failed: r.has(flagFailed)}
+	}
+	return out
+}
 
 // roleTokens counts tokens of one role over a sample of rows.
 type roleTokens struct{ Tokens, Trained int64 }
@@ -55,42 +112,46 @@ type facts struct {
 	sample   []int          // rows that were looked at in detail
 	roles    map[string]*roleTokens
 	inserted map[string]int // text that the template adds, with the number of sampled rows
-	eval     []uint64       // hashes of the evaluation rows
+	special  map[int32]int  // special tokens in sampled rows, with the number of rows
+	markers  map[string]int // text that looks like a special token and is none
+	silent   []int          // sampled rows with an assistant turn without loss beside others with it
+	eval     *facts         // of the evaluation rows, nil without
 }
 
 // maxFailures bounds how many messages are kept.
 const maxFailures = 100
 
-// collect prepares every row once, on all cores, or takes the facts from the cache.
-func collect(ctx context.Context, in *Input) (*facts, error) {
-	key := cacheKey(ctx, in)
-	f, ok := readCache(in, key)
-	if !ok {
-		f = &facts{rows: make([]rowFacts, in.Source.Len()), failures: map[int]string{}}
-		c := newCollector(in, f)
-		if err := c.run(ctx); err != nil {
-			return nil, err
-		}
-		c.lookClosely()
-		writeCache(in, key, f)
+// collect prepares every row once, on all cores, or takes the facts from the
+// cache. A check that is cut off leaves there what it knows by then.
+func collect(ctx context.Context, in *Input, p *dataset.Preparer) (*facts, error) {
+	key := cacheKey(ctx, in, p)
+	f, whole := readCache(p.Source().Len(), key)
+	if whole {
+		return f, nil
 	}
-	return f, in.hashEval(ctx, f)
+	c := newCollector(in, p, f)
+	err := c.run(ctx)
+	if err == nil {
+		c.lookClosely()
+	}
+	writeCache(key, f)
+	return f, err
 }
 
 // collector gathers the facts of rows in several goroutines.
 type collector struct {
 	in       *Input
+	p        *dataset.Preparer
+	src      dataset.Source
 	f        *facts
 	stops    map[int32]bool
-	bos      int32
+	bos, pad int32
 	specials []string
-	limit    int
-	keepEnd  bool
 	mu       sync.Mutex // guards f.failures
 }
 
-func newCollector(in *Input, f *facts) *collector {
-	c := &collector{in: in, f: f, bos: -1, keepEnd: in.Recipe.TruncationMode == dataset.KeepEnd}
+func newCollector(in *Input, p *dataset.Preparer, f *facts) *collector {
+	c := &collector{in: in, p: p, src: p.Source(), f: f, bos: -1, pad: p.PadID()}
 	c.stops, _ = in.stopIDs()
 	if _, id := in.Tokenizer.BOS(); id >= 0 {
 		c.bos = id
@@ -99,9 +160,6 @@ func newCollector(in *Input, f *facts) *collector {
 		if piece := in.Tokenizer.Piece(id); in.Tokenizer.IsSpecial(id) && len(piece) > 2 {
 			c.specials = append(c.specials, piece)
 		}
-	}
-	if in.Recipe.MaxLength != nil && !in.Recipe.Packing {
-		c.limit = *in.Recipe.MaxLength
 	}
 	return c
 }
@@ -127,7 +185,9 @@ func (c *collector) run(ctx context.Context) error {
 				}
 				to := min(from+chunk, n)
 				for i := from; i < to; i++ {
-					c.row(i)
+					if !c.f.rows[i].has(flagKnown) {
+						c.row(i)
+					}
 				}
 				if d := int(done.Add(int64(to - from))); c.in.Progress != nil {
 					c.in.Progress(d, n)
@@ -142,7 +202,8 @@ func (c *collector) run(ctx context.Context) error {
 // row gathers the facts of row i.
 func (c *collector) row(i int) {
 	facts := &c.f.rows[i]
-	e, err := c.in.Preparer.Row(i)
+	*facts = rowFacts{Flags: flagKnown, First: -1, Last: -1, Stop: -1, MaxID: -1}
+	e, err := c.p.Row(i)
 	if err != nil {
 		facts.Flags |= flagFailed
 		c.mu.Lock()
@@ -153,7 +214,7 @@ func (c *collector) row(i int) {
 		return
 	}
 	c.tokens(facts, e)
-	if raw, err := c.in.Source.At(i); err == nil {
+	if raw, err := c.src.At(i); err == nil {
 		facts.Flags |= c.text(raw, e)
 	}
 }
@@ -162,30 +223,21 @@ func (c *collector) row(i int) {
 func (c *collector) tokens(r *rowFacts, e dataset.Example) {
 	n := len(e.InputIDs)
 	r.Tokens, r.Hash = int32(n), hashIDs(e.InputIDs)
-	from, to := 0, n
-	if c.limit > 0 && n > c.limit {
-		if to = c.limit; c.keepEnd {
-			from, to = n-c.limit, n
-		}
-	}
-	last := -1
 	for i, label := range e.Labels {
+		r.MaxID = max(r.MaxID, e.InputIDs[i])
 		if label < 0 {
 			continue
 		}
 		r.Trained++
-		last = i
-		if i >= from && i < to {
-			r.KeptTrained++
+		if r.First < 0 {
+			r.First = int32(i)
 		}
+		r.Last = int32(i)
 	}
 	// The end of a turn stands among the last trained tokens; templates often write a line end behind it.
-	for i := last; i >= 0 && i > last-3; i-- {
+	for i := int(r.Last); i >= 0 && i > int(r.Last)-3 && r.Stop < 0; i-- {
 		if e.Labels[i] >= 0 && c.stops[e.InputIDs[i]] {
-			r.Flags |= flagStop
-			if i >= from && i < to {
-				r.Flags |= flagStopKept
-			}
+			r.Stop = int32(i)
 		}
 	}
 	for i := 0; i < n && i < 4 && c.bos >= 0 && e.InputIDs[i] == c.bos; i++ {
@@ -193,6 +245,10 @@ func (c *collector) tokens(r *rowFacts, e dataset.Example) {
 	}
 	if e.SharedTokens < e.PromptTokens {
 		r.Flags |= flagMerged
+	}
+	// One padding token may be the end token; two in a row at the end are filling.
+	if n > 2 && e.InputIDs[n-1] == c.pad && e.InputIDs[n-2] == c.pad && e.Labels[n-1] >= 0 {
+		r.Flags |= flagPadding
 	}
 }
 
@@ -219,28 +275,71 @@ func (c *collector) text(raw dataset.Row, e dataset.Example) flag {
 		whole = *e.Text
 	}
 	for _, t := range turns {
-		if t.null {
-			flags |= flagNullText
-		}
-		for _, s := range c.specials {
-			if strings.Contains(t.text, s) {
-				flags |= flagSpecialText
-			}
-		}
-		if len(t.text) > longWord && longestWord(t.text) > longWord {
-			flags |= flagLongWord
-		}
-		if trimmed := strings.TrimSpace(t.text); t.chat && whole != "" && trimmed != "" && !strings.Contains(whole, trimmed) {
-			flags |= flagDropsText
-		}
-		switch {
-		case t.role == "assistant" && strings.TrimSpace(t.text) == "" && !t.calls:
-			flags |= flagEmptyAnswer
-		case t.chat && !knownRole(t.role):
-			flags |= flagOddRole
-		}
+		flags |= c.turn(t, whole)
+	}
+	if tools, ok := raw.Get(c.in.column("tools")); ok && offered(tools) {
+		flags |= flagTools
 	}
 	return flags | chatFlags(turns, whole)
+}
+
+// turn looks at one message, prompt, completion or text; whole is the row as rendered.
+func (c *collector) turn(t turn, whole string) flag {
+	var flags flag
+	if t.null {
+		flags |= flagNullText
+	}
+	if t.calls {
+		flags |= flagCalls
+	}
+	for _, s := range c.specials {
+		if strings.Contains(t.text, s) {
+			flags |= flagSpecialText
+		}
+	}
+	if len(t.text) > longWord && longestWord(t.text) > longWord {
+		flags |= flagLongWord
+	}
+	trimmed := strings.TrimSpace(t.text)
+	if t.chat && whole != "" && trimmed != "" && !t.code && !strings.Contains(whole, trimmed) {
+		flags |= flagDropsText
+	}
+	if t.code && strings.Contains(whole, t.written) {
+		flags |= flagCode
+	}
+	if !t.chat && jsonOfMessages(trimmed) {
+		flags |= flagPacked
+	}
+	switch {
+	case t.role == "assistant" && trimmed == "" && !t.calls && !t.code:
+		flags |= flagEmptyAnswer
+	case t.chat && !knownRole(t.role):
+		flags |= flagOddRole
+	}
+	return flags
+}
+
+// jsonOfMessages reports whether a text looks like a list of messages, or a row with one, that was not decoded.
+func jsonOfMessages(s string) bool {
+	compact := strings.NewReplacer(" ", "", "\n", "", "'", "\"").Replace(s[:min(len(s), 200)])
+	for _, start := range []string{`[{"role":`, `[{"content":`, `[{"from":`, `{"messages":[`, `{"conversations":[`} {
+		if strings.HasPrefix(compact, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// offered reports whether a tools column holds any.
+func offered(v any) bool {
+	switch v := v.(type) {
+	case []any:
+		return len(v) > 0
+	case string:
+		t := strings.TrimSpace(v)
+		return t != "" && t != "[]" && t != "null"
+	}
+	return false
 }
 
 // chatFlags are the facts about a chat as a whole.

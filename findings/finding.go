@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sftui/dataset"
 	"sftui/recipes"
 )
 
@@ -39,15 +40,31 @@ func Check(ctx context.Context, in *Input) ([]Finding, error) {
 	if in.Preparer == nil {
 		return Sorted(append(list, in.problems...)), nil
 	}
-	found, err := collect(ctx, in)
+	found, err := in.collectAll(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, family := range []func(*Input, *facts) []Finding{rowFindings, maskFindings, stopFindings, lengthFindings,
-		textFindings, columnFindings, duplicateFindings, stepFindings, tokenFindings} {
+	in.outlineRows(found)
+	for _, family := range []func(*Input, *facts) []Finding{rowFindings, valueFindings, maskFindings, stopFindings, lengthFindings,
+		textFindings, columnFindings, duplicateFindings, stepFindings, emptyStepFindings, tokenFindings, exportFindings, evalFindings} {
 		list = append(list, family(in, found)...)
 	}
 	return Sorted(append(list, in.problems...)), nil
+}
+
+// collectAll gathers the facts of training and evaluation rows.
+func (in *Input) collectAll(ctx context.Context) (*facts, error) {
+	found, err := collect(ctx, in, in.Preparer)
+	if err != nil || in.Eval == nil {
+		return found, err
+	}
+	p, err := dataset.NewPreparer(in.Eval, in.Tokenizer, in.Preparer.Options())
+	if err != nil {
+		in.problem("eval-data-unusable", fmt.Errorf("the evaluation data cannot be prepared: %w", err), Fix{"eval_strategy", "no"})
+		return found, nil
+	}
+	found.eval, err = collect(ctx, in, p)
+	return found, err
 }
 
 // Worst returns the highest severity in the list, "" for none.

@@ -29,7 +29,12 @@ type Input struct {
 	Workers   int                   // 0 for all cores
 	Progress  func(done, total int) // called from several goroutines
 
+	actual  *dataset.Preparer // as the recipe says, limits and packing included
+	outline *dataset.Outline  // of the rows that are trained on
+	kept    []int             // their numbers in Source, nil for all of its rows
+
 	picked   []int // rows of the data set that are checked; nil for all
+	total    int   // rows of the whole data set
 	problems []Finding
 	closers  []func() error
 }
@@ -108,12 +113,15 @@ func (in *Input) openData(ctx context.Context) {
 	}
 	in.Source = src
 	in.closers = append(in.closers, src.Close)
-	if r.EvalDatasetName == "" {
+	if r.EvalStrategy == "no" && !r.EvalOnStart || r.EvalDatasetName == "" && r.EvalHoldout > 0 {
 		return
 	}
-	eval, err := dataset.Open(ctx, r.EvalDatasetName, dataset.OpenOptions{})
+	if _, err := os.Stat(r.DatasetName); err == nil && r.EvalDatasetName == "" {
+		return // the recipe's own finding eval-without-data says so
+	}
+	eval, err := engine.OpenEvaluation(ctx, r)
 	if err != nil {
-		in.problem("eval-data-unusable", err, Fix{"eval_dataset_name", "null"})
+		in.problem("eval-data-unusable", err, Fix{"eval_strategy", "no"})
 		return
 	}
 	in.Eval = eval
@@ -126,7 +134,7 @@ func (in *Input) pick(n int) {
 		return
 	}
 	total := in.Source.Len()
-	in.picked = make([]int, n)
+	in.total, in.picked = total, make([]int, n)
 	for i := range in.picked {
 		in.picked[i] = int(int64(i) * int64(total) / int64(n))
 	}
@@ -154,22 +162,13 @@ func (in *Input) openPreparer() {
 		in.problem("template-unusable", err, Fix{})
 		return
 	}
-	if _, err := dataset.NewPreparer(in.Source, in.Tokenizer, o); err != nil {
+	if in.actual, err = dataset.NewPreparer(in.Source, in.Tokenizer, o); err != nil {
 		in.problem("data-unusable", err, Fix{})
 		return
 	}
-	p, err := dataset.NewPreparer(in.Source, in.Tokenizer, wholeRows(o))
-	if err != nil {
+	if in.Preparer, err = in.actual.Whole(); err != nil {
 		in.problem("data-unusable", err, Fix{})
-		return
 	}
-	in.Preparer = p
-}
-
-// wholeRows are the options without anything that cuts, joins or reorders rows.
-func wholeRows(o dataset.Options) dataset.Options {
-	o.MaxLength, o.Packing, o.PaddingFree, o.Shuffle, o.LongRows = 0, false, false, false, dataset.LongTruncate
-	return o
 }
 
 // say picks the language.

@@ -30,9 +30,10 @@ func rowFindings(in *Input, f *facts) []Finding {
 		rowsFinding(in, f, "empty-answer", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagEmptyAnswer) }).
 			with(in, "%[1]d rows (%[2]s) have an empty answer: the model is taught to say nothing.",
 				"%[1]d 行（%[2]s）的答案为空：模型会学到什么都不说。", Fix{}),
-		rowsFinding(in, f, "ends-with-question", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagOpenEnd) }).
-			with(in, "%[1]d chats (%[2]s) do not end with an assistant turn; what stands behind the last answer is trained as if it were one, unless assistant_only_loss is on.",
-				"%[1]d 段对话（%[2]s）不以助手轮次结尾；除非启用 assistant_only_loss，最后回答之后的内容也会被训练。", fixUnless(in.Recipe.AssistantOnlyLoss, "assistant_only_loss", "true")),
+		rowsFinding(in, f, "ends-with-question", recipes.SeverityWarning, func(r *rowFacts) bool {
+			return r.has(flagOpenEnd) && !in.Recipe.AssistantOnlyLoss
+		}).with(in, "%[1]d chats (%[2]s) do not end with an assistant turn; what stands behind the last answer is trained as if it were one, unless assistant_only_loss is on.",
+			"%[1]d 段对话（%[2]s）不以助手轮次结尾；除非启用 assistant_only_loss，最后回答之后的内容也会被训练。", Fix{"assistant_only_loss", "true"}),
 		rowsFinding(in, f, "odd-role", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagOddRole) }).
 			with(in, "%[1]d chats (%[2]s) have a role other than system, user, assistant and tool, which many templates drop or refuse.",
 				"%[1]d 段对话（%[2]s）含 system、user、assistant、tool 以外的角色，许多模板会丢弃或拒绝。", Fix{}),
@@ -43,14 +44,6 @@ func rowFindings(in *Input, f *facts) []Finding {
 			with(in, "%[1]d rows (%[2]s) have a run of 20,000 characters and more without a blank, over which tokenizers crawl; is it encoded data?",
 				"%[1]d 行（%[2]s）含两万字符以上没有空白的片段，分词器会很慢；是编码数据吗？", Fix{}),
 	)
-}
-
-// fixUnless is a fix that is needless when its option is set already.
-func fixUnless(already bool, key, value string) Fix {
-	if already {
-		return Fix{}
-	}
-	return Fix{key, value}
 }
 
 // maskFindings are about which tokens carry loss.
@@ -64,6 +57,9 @@ func maskFindings(in *Input, f *facts) []Finding {
 		list = append(list, Finding{ID: "generation-markers", Severity: recipes.SeverityNote,
 			Message: in.say("The chat template has no generation markers: sftui finds the assistant's turns itself, while TRL exchanges templates that it knows and refuses the others.",
 				"对话模板没有生成标记：sftui 会自行找出助手轮次，而 TRL 只替换它认识的模板，其余会拒绝。")})
+	}
+	if in.Recipe.AssistantOnlyLoss && len(f.silent) > 0 && len(f.sample) > 0 {
+		list = append(list, in.silentTurns(f))
 	}
 	user, trained := f.roles["user"], int64(0)
 	for _, r := range f.roles {
@@ -81,6 +77,18 @@ func maskFindings(in *Input, f *facts) []Finding {
 	return append(list, Finding{ID: "questions-trained", Severity: recipes.SeverityNote, Fix: Fix{"assistant_only_loss", "true"},
 		Message: format(in.say("%s of the trained tokens stand in the user's turns: the model learns to ask as well as to answer.",
 			"%s 的受训词元位于用户轮次：模型既学提问也学回答。"), percent(share))})
+}
+
+// silentTurns are chats of which only some of the assistant's turns are trained.
+func (in *Input) silentTurns(f *facts) Finding {
+	rows := make([]int, len(f.silent))
+	for i, row := range f.silent {
+		rows[i] = in.number(row)
+	}
+	share := float64(len(rows)) / float64(len(f.sample))
+	return Finding{ID: "turns-untrained", Severity: recipes.SeverityWarning, Count: len(rows), Share: share, Rows: rows,
+		Message: format(in.say("In %d of %d sampled chats (%s) some of the assistant's turns carry no loss although assistant_only_loss is on: the template marks only a part of them as generated.",
+			"在抽查的 %[2]d 段对话中，有 %[1]d 段（%[3]s）虽启用 assistant_only_loss，部分助手轮次却不承担损失：模板只把其中一部分标记为生成内容。"), len(rows), len(f.sample), percent(share))}
 }
 
 // marked reports whether the template in force says itself what the assistant generates.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 
+	"sftui/dataset"
+	"sftui/engine"
 	"sftui/recipes"
 )
 
@@ -14,43 +16,59 @@ type plan struct {
 	sequences int // after packing; the rows otherwise
 	perEpoch  int // optimizer steps in an epoch
 	total     int
-	tokens    int64 // mean tokens of a step
 }
 
-// planOf computes the run's size. With packing the number of sequences is the
-// tokens divided by max_length, which best-fit packing comes within a few percent of.
+// outlineRows arranges the rows that are trained on as a run would.
+func (in *Input) outlineRows(f *facts) {
+	r, lengths := in.Recipe, f.lengths()
+	if r.EvalHoldout > 0 && r.EvalDatasetName == "" && (r.EvalStrategy != "no" || r.EvalOnStart) {
+		kept, _ := engine.HeldOut(len(lengths), r.EvalHoldout, int64(r.Seed))
+		part := make([]dataset.RowLength, len(kept))
+		for i, row := range kept {
+			part[i] = lengths[row]
+		}
+		lengths, in.kept = part, kept
+	}
+	in.outline = in.actual.Outline(lengths)
+}
+
+// rowOf is the data set's number of a row of the outline.
+func (in *Input) rowOf(i int) int {
+	if in.kept != nil {
+		i = in.kept[i]
+	}
+	return in.number(i)
+}
+
+// Scanned is the training data by its lengths, for a forecast; nil before Check
+// and where only a sample was checked.
+func (in *Input) Scanned() *engine.Scanned {
+	if in.outline == nil || in.picked != nil || in.outline.Len() == 0 {
+		return nil
+	}
+	return &engine.Scanned{Name: in.Source.Name(), Outline: in.outline, Rows: in.kept}
+}
+
+// planOf computes the run's size; where a sample was checked it stands for all rows.
 func planOf(in *Input, f *facts) plan {
 	r := in.Recipe
-	var p plan
-	var tokens int64
-	limit := int64(math.MaxInt32)
-	if r.MaxLength != nil {
-		limit = int64(*r.MaxLength)
-	}
-	for i := range f.rows {
-		row := &f.rows[i]
-		if row.has(flagFailed) || row.KeptTrained == 0 && row.Trained == 0 {
-			continue
+	scale := func(n int) int {
+		if in.picked == nil {
+			return n
 		}
-		p.rows++
-		tokens += min(int64(row.Tokens), limit)
+		return int(int64(n) * int64(in.total) / int64(len(in.picked)))
 	}
-	if r.EvalHoldout >= 1 && r.EvalDatasetName == "" && r.EvalStrategy != "no" {
-		p.rows = max(0, p.rows-int(r.EvalHoldout))
-	} else if r.EvalHoldout > 0 && r.EvalDatasetName == "" && r.EvalStrategy != "no" {
-		p.rows -= int(r.EvalHoldout * float64(p.rows))
+	rows := len(f.rows)
+	if in.kept != nil {
+		rows = len(in.kept)
 	}
-	p.sequences = p.rows
-	if r.Packing && r.MaxLength != nil {
-		p.sequences = int((tokens + limit - 1) / limit)
-	}
+	p := plan{rows: scale(rows - len(in.outline.Dropped)), sequences: scale(in.outline.Len())}
 	batch := r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps
 	p.perEpoch = (p.sequences + batch - 1) / batch
 	p.total = int(math.Ceil(float64(p.perEpoch) * r.NumTrainEpochs))
 	if r.MaxSteps > 0 {
 		p.total = r.MaxSteps
 	}
-	p.tokens = tokens / int64(max(1, p.perEpoch))
 	return p
 }
 
@@ -64,19 +82,19 @@ func stepFindings(in *Input, f *facts) []Finding {
 	var list []Finding
 	if r.Packing && p.sequences > 0 {
 		list = append(list, Finding{ID: "packing-steps", Severity: recipes.SeverityNote,
-			Message: format(in.say("Packing makes about %d sequences of %d rows, so an epoch has about %d optimizer steps instead of %d.",
-				"打包把 %[2]d 行变成约 %[1]d 个序列，因此每轮约 %[3]d 个优化步，而不是 %[4]d。"), p.sequences, p.rows, p.perEpoch, (p.rows+batch-1)/batch)})
+			Message: format(in.say("Packing makes %d sequences of %d rows, so an epoch has %d optimizer steps instead of %d.",
+				"打包把 %[2]d 行变成 %[1]d 个序列，因此每轮 %[3]d 个优化步，而不是 %[4]d。"), p.sequences, p.rows, p.perEpoch, (p.rows+batch-1)/batch)})
 	}
 	if p.rows == 0 {
 		return append(list, Finding{ID: "no-rows-left", Severity: recipes.SeverityError,
 			Message: in.say("No row is left to train on.", "没有剩下可训练的行。")})
 	}
 	if batch > p.sequences && r.MaxSteps <= 0 {
-		list = append(list, Finding{ID: "batch-exceeds-data", Severity: recipes.SeverityWarning, Fix: smallerBatch(r, p),
+		list = append(list, Finding{ID: "batch-exceeds-data", Severity: recipes.SeverityWarning, Fix: moreSteps(r, p),
 			Message: format(in.say("One step takes %d sequences (%d × %d), but there are only %d: each epoch is a single, smaller step.",
 				"每步取 %d 个序列（%d × %d），但总共只有 %d 个：每轮只有一个较小的步。"), batch, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps, p.sequences)})
 	} else if p.total < fewSteps && r.MaxSteps <= 0 {
-		list = append(list, Finding{ID: "few-steps", Severity: recipes.SeverityWarning, Fix: smallerBatch(r, p),
+		list = append(list, Finding{ID: "few-steps", Severity: recipes.SeverityWarning, Fix: moreSteps(r, p),
 			Message: format(in.say("The whole run has only %d optimizer steps; fewer rows a step or more epochs would let it learn.",
 				"整个运行只有 %d 个优化步；减少每步行数或增加轮数才能学到东西。"), p.total)})
 	}
@@ -93,10 +111,25 @@ func stepFindings(in *Input, f *facts) []Finding {
 	return list
 }
 
-// smallerBatch proposes an accumulation, or a batch, with which an epoch has several steps.
-func smallerBatch(r *recipes.Recipe, p plan) Fix {
-	if r.GradientAccumulationSteps > 1 {
-		return Fix{"gradient_accumulation_steps", strconv.Itoa(max(1, p.sequences/(fewSteps*r.PerDeviceTrainBatchSize)))}
+// moreSteps proposes the one change with which the run has enough steps that are full.
+func moreSteps(r *recipes.Recipe, p plan) Fix {
+	micro, accumulation := r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps
+	full := func(batch int) bool {
+		perEpoch := (p.sequences + batch - 1) / batch
+		return batch <= p.sequences && math.Ceil(float64(perEpoch)*r.NumTrainEpochs) >= fewSteps
 	}
-	return Fix{"per_device_train_batch_size", strconv.Itoa(max(1, p.sequences/fewSteps))}
+	wanted := max(1, int(float64(p.sequences)*math.Max(1, r.NumTrainEpochs)/fewSteps)) // sequences a step
+	if a := max(1, wanted/micro); a < accumulation && full(micro*a) {
+		return Fix{"gradient_accumulation_steps", strconv.Itoa(a)}
+	}
+	if m := max(1, wanted/accumulation); m < micro && full(m*accumulation) {
+		return Fix{"per_device_train_batch_size", strconv.Itoa(m)}
+	}
+	if micro*accumulation > p.sequences {
+		if micro <= p.sequences {
+			return Fix{"gradient_accumulation_steps", strconv.Itoa(max(1, p.sequences/micro))}
+		}
+		return Fix{"per_device_train_batch_size", strconv.Itoa(max(1, p.sequences/accumulation))}
+	}
+	return Fix{"num_train_epochs", strconv.Itoa(int(math.Ceil(float64(fewSteps) / float64(max(1, p.perEpoch)))))}
 }

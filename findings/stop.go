@@ -12,7 +12,7 @@ import (
 // stopFindings are about the token at which a model learns to stop.
 func stopFindings(in *Input, f *facts) []Finding {
 	never := rowsFinding(in, f, "eos-never-trained", recipes.SeverityWarning, func(r *rowFacts) bool {
-		return !r.has(flagFailed) && r.Trained > 0 && !r.has(flagStop)
+		return !r.has(flagFailed) && r.Trained > 0 && r.Stop < 0
 	})
 	stop, _ := in.Tokenizer.EOS()
 	if in.Recipe.EosToken != "" {

@@ -14,7 +14,7 @@ func textFindings(in *Input, f *facts) []Finding {
 				"%[1]d 段对话（%[2]s）在模板中丢失了消息的文本，例如较早轮次的思考块。", Fix{}),
 		rowsFinding(in, f, "template-adds-think", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagAddsThink) }).
 			with(in, "The template writes a think block into %[1]d chats (%[2]s) whose data has none; an empty one is trained as the model's own.",
-				"模板在 %[1]d 段对话（%[2]s）中写入了数据里没有的思考块；空的思考块会被当作模型自己的话训练。", Fix{"chat_template_kwargs", "{enable_thinking: false}"}),
+				"模板在 %[1]d 段对话（%[2]s）中写入了数据里没有的思考块；空的思考块会被当作模型自己的话训练。", Fix{}),
 		rowsFinding(in, f, "special-text", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagSpecialText) }).
 			with(in, "%[1]d rows (%[2]s) contain the text of a special token inside their own words; it becomes the token itself and can end or begin a turn.",
 				"%[1]d 行（%[2]s）的正文里含有特殊词元的文本；它会变成该词元本身，可能结束或开始一轮。", Fix{}),
@@ -41,32 +41,4 @@ func shorten(s string) string {
 		return string(r)
 	}
 	return string(r[:100]) + "…"
-}
-
-// tokenFindings are about special tokens and adapters.
-func tokenFindings(in *Input, _ *facts) []Finding {
-	r := in.Recipe
-	own := in.Tokenizer.ChatTemplate()
-	replaced := in.Preparer.Options().ChatTemplate
-	if !r.UsePeft || replaced == "" || replaced == own {
-		return nil
-	}
-	var fresh []string
-	for id := range int32(in.Tokenizer.VocabSize()) {
-		piece := in.Tokenizer.Piece(id)
-		if in.Tokenizer.IsSpecial(id) && len(piece) > 2 && strings.Contains(replaced, piece) && !strings.Contains(own, piece) {
-			fresh = append(fresh, piece)
-		}
-	}
-	for _, m := range r.LoraModulesToSave {
-		if strings.Contains(m, "embed") {
-			return nil
-		}
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	return []Finding{{ID: "untrained-special-tokens", Severity: recipes.SeverityWarning, Fix: Fix{"lora_modules_to_save", "[embed_tokens, lm_head]"},
-		Message: format(in.say("The recipe's template uses %s, which the model's own template does not, and the adapter leaves their embeddings frozen: the model cannot learn them.",
-			"配方的模板使用了模型自带模板没有的 %s，而适配器冻结了它们的词向量：模型学不会。"), strings.Join(fresh, ", "))}}
 }

@@ -15,17 +15,14 @@ type turn struct {
 	null   bool // there is no content at all
 	calls  bool // it has tool calls, so that it needs no text
 	thinks bool // it has a field for its reasoning
+	code   bool // its content is a list, a mapping, a number … rather than text
+	// written is how that content begins where a template writes it as it is.
+	written string
 }
 
 // turnsOf takes a raw row apart: messages, prompt and completion, or text.
 func turnsOf(raw dataset.Row, columns map[string]string) []turn {
-	column := func(role string) (any, bool) {
-		name := role
-		if c := columns[role]; c != "" {
-			name = c
-		}
-		return raw.Get(name)
-	}
+	column := func(role string) (any, bool) { return raw.Get(mapped(columns, role)) }
 	var out []turn
 	for _, role := range []string{"messages", "conversations", "prompt", "completion", "text"} {
 		v, ok := column(role)
@@ -50,13 +47,31 @@ func turnsOf(raw dataset.Row, columns map[string]string) []turn {
 	return out
 }
 
+// mapped is the column that plays a role.
+func mapped(columns map[string]string, role string) string {
+	if c := columns[role]; c != "" {
+		return c
+	}
+	return role
+}
+
+// column is the data's column that plays a role under the recipe.
+func (in *Input) column(role string) string { return mapped(in.Recipe.Columns, role) }
+
 // messageTurn reads one message, with role and content or from and value.
 func messageTurn(m dataset.Row) turn {
 	t := turn{chat: true, role: text(first(m, "role", "from"))}
 	content := first(m, "content", "value")
 	switch c := content.(type) {
+	case nil:
 	case string:
 		t.text = c
+	case dataset.Row:
+		t.code, t.written = true, "{'"
+	case bool:
+		t.code, t.written = true, map[bool]string{true: "True", false: "False"}[c]
+	default:
+		t.code, t.written = true, fmt.Sprint(c)
 	case []any:
 		var parts []string
 		for _, p := range c {
@@ -65,9 +80,10 @@ func messageTurn(m dataset.Row) turn {
 			}
 		}
 		t.text = strings.Join(parts, "")
+		t.code, t.written = true, "[{'"
 	}
 	calls := first(m, "tool_calls")
-	t.calls = calls != nil
+	t.calls = offered(calls)
 	t.null = content == nil && !t.calls
 	t.thinks = first(m, "reasoning_content", "thinking", "reasoning") != nil
 	switch t.role { // names of other formats for the same parts
