@@ -184,3 +184,19 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// Chinese has no blanks to break at; a mark never begins a line.
+func TestWrapChinese(t *testing.T) {
+	text := "运行从这个模型的权重开始，并使用它的 tokenizer 与对话模板。hub 名称会下载到缓存一次。"
+	for w := 4; w < 60; w++ {
+		lines := wrap(text, w)
+		for _, l := range lines {
+			if width(l) > w || strings.HasPrefix(l, "，") || strings.HasPrefix(l, "。") && w > 6 {
+				t.Errorf("width %d: %q", w, l)
+			}
+		}
+		if w > 12 && strings.Join(strings.Fields(strings.Join(lines, "")), "") != strings.ReplaceAll(text, " ", "") {
+			t.Errorf("width %d lost text: %q", w, lines)
+		}
+	}
+}

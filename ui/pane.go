@@ -116,7 +116,48 @@ func wrap(s string, w int) []string {
 	if w <= 0 {
 		return nil
 	}
+	if !strings.ContainsRune(s, '\x1b') && utf8.RuneCountInString(s) < width(s) {
+		return wrapWide(s, w)
+	}
 	return strings.Split(ansi.Wrap(s, w, " "), "\n")
+}
+
+// noLineStart are marks that Chinese does not put at the start of a line.
+const noLineStart = "，。；：、！？）》」』”’…"
+
+// wrapWide breaks text with wide characters, which has few blanks: a line may
+// end between any two of them, and else at a blank.
+func wrapWide(s string, w int) []string {
+	var lines []string
+	for _, line := range strings.Split(s, "\n") {
+		var out, word strings.Builder
+		outW, wordW := 0, 0
+		flush := func() {
+			if outW+wordW > w && outW > 0 {
+				lines = append(lines, strings.TrimRight(out.String(), " "))
+				out.Reset()
+				outW = 0
+			}
+			out.WriteString(word.String())
+			outW += wordW
+			word.Reset()
+			wordW = 0
+		}
+		for _, r := range line {
+			n := width(string(r))
+			if n > 1 && !strings.ContainsRune(noLineStart, r) || wordW+n > w {
+				flush()
+			}
+			word.WriteRune(r)
+			wordW += n
+			if r == ' ' {
+				flush()
+			}
+		}
+		flush()
+		lines = append(lines, strings.TrimRight(out.String(), " "))
+	}
+	return lines
 }
 
 // visible replaces what would move the cursor or hide itself by a symbol, so
