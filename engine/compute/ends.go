@@ -162,12 +162,17 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	}
 	outputs = append(outputs, graph.Gradient(along(normed, dNormed), wrt...)...)
 	if s.head.trainable {
-		total := b.float("total", s.head.shape...)
-		b.update(total, len(outputs))
-		dTable := graph.Dot(dLogits, low).WithOutputDType(dtypes.Float32).General([]int{0}, nil, []int{0}, nil)
-		outputs = append(outputs, graph.Add(total, dTable))
+		outputs = append(outputs, s.headGradient(b, dLogits, low, len(outputs)))
 	}
 	return outputs
+}
+
+// headGradient is the head's gradient so far plus this chunk's: dLogits transposed times the normed positions.
+func (s *Session) headGradient(b *builder, dLogits, normed *graph.Node, output int) *graph.Node {
+	total := b.float("total", s.head.shape...)
+	b.update(total, output)
+	dTable := graph.Dot(dLogits, normed).WithOutputDType(dtypes.Float32).General([]int{0}, nil, []int{0}, nil)
+	return graph.Add(total, dTable)
 }
 
 // logitsProgram turns h [chunk, hidden] into logits [chunk, vocabulary].
