@@ -15,7 +15,7 @@ import (
 )
 
 // cacheVersion changes when facts are gathered differently.
-const cacheVersion = 2
+const cacheVersion = 3
 
 // stored is the form in which facts are kept.
 type stored struct {
@@ -27,6 +27,7 @@ type stored struct {
 	Inserted map[string]int
 	Special  map[int32]int
 	Markers  map[string]int
+	Ends     map[string]int
 	Silent   []int
 }
 
@@ -65,7 +66,7 @@ func readCache(n int, path string) (f *facts, whole bool) {
 		s.Failures = map[int]string{}
 	}
 	return &facts{rows: s.Rows, failures: s.Failures, sample: s.Sample, roles: s.Roles, inserted: s.Inserted,
-		special: s.Special, markers: s.Markers, silent: s.Silent}, s.Whole
+		special: s.Special, markers: s.Markers, ends: s.Ends, silent: s.Silent}, s.Whole
 }
 
 // writeCache keeps the facts. A cache that cannot be written costs time at the
@@ -80,7 +81,7 @@ func writeCache(path string, f *facts) {
 	}
 	out := bufio.NewWriterSize(file, 1<<20)
 	err = gob.NewEncoder(out).Encode(stored{Rows: f.rows, Whole: f.roles != nil, Failures: f.failures, Sample: f.sample, Roles: f.roles,
-		Inserted: f.inserted, Special: f.special, Markers: f.markers, Silent: f.silent})
+		Inserted: f.inserted, Special: f.special, Markers: f.markers, Ends: f.ends, Silent: f.silent})
 	err = errors.Join(err, out.Flush(), file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), path)

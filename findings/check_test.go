@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"sftui/engine/model"
+	"sftui/engine/weights"
 	"sftui/recipes"
 )
 
@@ -102,6 +105,53 @@ func find(list []Finding, id string) *Finding {
 	return nil
 }
 
+// ids makes n rows that were tokenized elsewhere.
+func ids(n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(`{"input_ids": [5, 6, %d, 0], "labels": [-100, 6, %d, 0]}`, 10+i, 10+i)
+	}
+	return rows
+}
+
+// mute makes n tokenized rows without loss.
+func mute(n int) []string {
+	rows := make([]string, n)
+	for i := range rows {
+		rows[i] = fmt.Sprintf(`{"input_ids": [5, 6, %d, 0, 5, 6, 7, 0], "labels": [-100, -100, -100, -100, -100, -100, -100, -100]}`, 10+i)
+	}
+	return rows
+}
+
+// weightsWith are a model's config and an embedding in which the given tokens' rows are zero.
+func weightsWith(t *testing.T, empty ...int) map[string]string {
+	t.Helper()
+	const rows, width = 482, 8
+	values := make([]float32, rows*width)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range values {
+		if !slices.Contains(empty, i/width) {
+			values[i] = float32(random.NormFloat64())
+		}
+	}
+	raw, err := weights.EncodeFloat32(values, weights.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	err = weights.WriteSafetensors(dir, func(yield func(weights.Tensor, func() ([]byte, error)) bool) {
+		yield(weights.Tensor{Name: model.EmbedName, DType: weights.F32, Shape: []int{rows, width}}, func() ([]byte, error) { return raw, nil })
+	}, 1<<30, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"model.safetensors": string(file), "config.json": `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "eos_token_id": 0, "vocab_size": 482, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "max_position_embeddings": 8192, "tie_word_embeddings": true, "rms_norm_eps": 1e-5}`}
+}
+
 const (
 	long = "word word word word word word word word word word word word word word word word word word word word word word word word"
 	user = `{"role": "user", "content": "say"}`
@@ -153,6 +203,34 @@ func TestFindings(t *testing.T) {
 		{"model-unusable", t.TempDir(), chats(3), nil, -1, "tokenizer"},
 		{"untrained-special-tokens", makeModel(t, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", nil), chats(40), []string{"use_peft=true", "chat_template=" + chatTemplate}, -1, "frozen"},
 		{"cache-with-checkpointing", good, chats(40), []string{"use_cache=true"}, -1, "use_cache"},
+		{"value-not-text", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": [{"type": "text", "text": "a"}]}]}`), nil, 1, "no text"},
+		{"value-not-text", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": 5}]}`), nil, 1, "no text"},
+		{"json-as-text", good, []string{`{"text": "plain"}`, `{"text": "[{\"role\": \"user\", \"content\": \"hi\"}]"}`}, nil, 1, "decode"},
+		{"padding-trained", good, with(ids(40), `{"input_ids": [5, 6, 0, 2, 2, 2], "labels": [5, 6, 0, 2, 2, 2]}`), []string{"pad_token=!"}, 1, "padding"},
+		{"pretokenized", good, ids(40), nil, -1, "input_ids"},
+		{"nothing-trained", good, with(ids(40), `{"input_ids": [5, 6, 0], "labels": [-100, -100, -100]}`), nil, 1, "no token"},
+		{"empty-step", good, with(ids(40), `{"input_ids": [5, 6, 0], "labels": [-100, -100, -100]}`), []string{"max_length=null", "gradient_accumulation_steps=1"}, 1, "rows 40"},
+		{"empty-step", good, append(mute(12), ids(3)...), []string{"max_length=8", "packing=true", "gradient_accumulation_steps=1"}, -1, "means nothing"},
+		{"token-outside-model", makeModel(t, chatTemplate, map[string]string{"config.json": `{"vocab_size": 60, "eos_token_id": 0}`}), chats(40), nil, -1, "embedding ends at 59"},
+		{"beyond-positions", makeModel(t, chatTemplate, map[string]string{"config.json": `{"max_position_embeddings": 64, "eos_token_id": 0}`}), with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "`+long+`"}]}`), nil, 1, "64 positions"},
+		{"tools-dropped", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "a"}], "tools": [{"type": "function", "function": {"name": "f"}}]}`), nil, -1, "offer tools"},
+		{"tool-calls-dropped", good, with(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {}}}]}]}`), nil, 1, "tool calls"},
+		{"turns-untrained", makeModel(t, "{% for m in messages %}<|start|>{{ m.role }}\n{% if loop.last %}{% generation %}{{ m.content }}<|end|>{% endgeneration %}{% else %}{{ m.content }}<|end|>{% endif %}\n{% endfor %}", nil), []string{`{"messages": [` + user + `, {"role": "assistant", "content": "one"}, ` + user + `, {"role": "assistant", "content": "two"}]}`}, []string{"assistant_only_loss=true"}, 1, "only a part"},
+		{"marker-not-a-token", makeModel(t, "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}", nil), chats(40), nil, -1, "<|im_start|>"},
+		{"untrained-special-tokens", makeModel(t, chatTemplate, weightsWith(t, 1)), chats(40), []string{"use_peft=true"}, -1, "use <|start|>"},
+		{"untrained-special-tokens", makeModel(t, chatTemplate, weightsWith(t, 1)), chats(40), nil, -1, "not learnt <|start|>"},
+		{"template-replaced", good, chats(40), []string{"chat_template={% for m in messages %}{{ m.content }}<|end|>{% endfor %}"}, -1, "must use that one"},
+		{"template-not-trained", good, pairs(40), nil, -1, "plain text"},
+		{"no-stop-token", makeModel(t, chatTemplate, map[string]string{"tokenizer_config.json": `{"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|user|>", "additional_special_tokens": ["<|user|>"], "chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}`}), chats(40), nil, -1, "eos_token"},
+		{"double-bos", good, with(pairs(40), `{"prompt": "<|start|><|start|>say\n", "completion": "a"}`), nil, 1, "twice"},
+		{"boundary-merge", good, with(pairs(40), `{"prompt": "say th", "completion": "e end"}`), nil, 1, "one token"},
+		{"null-content", good, with(chats(40), `{"messages": [{"role": "user", "content": null}, {"role": "assistant", "content": "a"}]}`), nil, 1, "without content"},
+		{"bad-answers-trained", good, []string{`{"prompt": "a\n", "completion": "b", "label": true}`, `{"prompt": "a\n", "completion": "c", "label": false}`}, nil, -1, "bad ones"},
+		{"template-unusable", good, chats(3), []string{"chat_template_path=/does/not/exist.jinja"}, -1, "chat_template_path"},
+		{"data-unusable", good, chats(3), []string{"chat_template={% for %}"}, -1, "template"},
+		{"no-rows-left", good, chats(3), []string{"max_length=1", "assistant_only_loss=true"}, -1, "No row"},
+		{"holdout-overlap", good, with(chats(40), chats(3)...), []string{"eval_holdout=5", "eval_strategy=epoch"}, -1, "held out"},
+		{"old-name", good, chats(40), []string{"evaluation_strategy=no"}, -1, "eval_strategy"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.id, func(t *testing.T) {

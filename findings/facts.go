@@ -114,6 +114,7 @@ type facts struct {
 	inserted map[string]int // text that the template adds, with the number of sampled rows
 	special  map[int32]int  // special tokens in sampled rows, with the number of rows
 	markers  map[string]int // text that looks like a special token and is none
+	ends     map[string]int // special token at the end of sampled rows
 	silent   []int          // sampled rows with an assistant turn without loss beside others with it
 	eval     *facts         // of the evaluation rows, nil without
 }

@@ -15,7 +15,7 @@ func lengthFindings(in *Input, f *facts) []Finding {
 	}
 	limit := int32(*r.MaxLength)
 	long := func(row *rowFacts) bool { return !row.has(flagFailed) && row.Tokens > limit }
-	fix := longer(f, int(limit))
+	fix := longer(in, f, int(limit))
 	if r.LongRows == "drop" && !r.Packing {
 		if fix.Key == "long_rows" {
 			fix = Fix{}
@@ -63,16 +63,26 @@ func stopKept(in *Input, row *rowFacts) bool {
 	return w.stops(row)
 }
 
-// longer proposes the max_length that keeps 99% of the rows whole, or all of few; rounded up to 64.
-func longer(f *facts, limit int) Fix {
+// longer proposes the max_length that keeps 99% of the rows whole, or all of
+// few, rounded up to 64 and within the model's positions; where only a few rows
+// are far longer than the rest, to leave those out.
+func longer(in *Input, f *facts, limit int) Fix {
 	lengths := make([]int, 0, len(f.rows))
+	long := 0
 	for i := range f.rows {
-		lengths = append(lengths, int(f.rows[i].Tokens))
+		n := int(f.rows[i].Tokens)
+		lengths = append(lengths, n)
+		if n > limit {
+			long++
+		}
 	}
 	slices.Sort(lengths)
 	at := min(len(lengths)-1, (len(lengths)*99+99)/100)
 	n := (lengths[at] + 63) / 64 * 64
-	if limit == 0 || n > limit && n <= 4*limit { // far longer rows are outliers, not a reason to raise the limit for all
+	if most := readModelConfig(in.ModelDir).MaxPositionEmbeddings; most > 0 {
+		n = min(n, most)
+	}
+	if limit == 0 || n > limit && (n <= 4*limit || long*20 > len(f.rows)) {
 		return Fix{"max_length", strconv.Itoa(n)}
 	}
 	return Fix{"long_rows", "drop"}
@@ -95,5 +105,5 @@ func longestRow(in *Input, f *facts) []Finding {
 	return []Finding{{ID: "monster-row", Severity: recipes.SeverityWarning, Count: 1, Share: 1 / float64(len(f.rows)), Rows: []int{in.number(longest)},
 		Message: format(in.say("Row %d has %d tokens, %d times the mean, and max_length is null: the batch that holds it decides whether the run fits.",
 			"第 %d 行有 %d 个词元，是平均的 %d 倍，而 max_length 为 null：含它的批决定能否放下。"), in.number(longest), top, top/max(1, mean)),
-		Fix: longer(f, 0)}}
+		Fix: longer(in, f, 0)}}
 }

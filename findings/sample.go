@@ -15,7 +15,7 @@ const sampled = 200
 func (c *collector) lookClosely() {
 	f := c.f
 	f.sample, f.silent = nil, nil
-	f.roles, f.inserted, f.special, f.markers = map[string]*roleTokens{}, map[string]int{}, map[int32]int{}, map[string]int{}
+	f.roles, f.inserted, f.special, f.markers, f.ends = map[string]*roleTokens{}, map[string]int{}, map[int32]int{}, map[string]int{}, map[string]int{}
 	n := len(f.rows)
 	step := max(1, n/sampled)
 	for i := 0; i < n && len(f.sample) < sampled; i += step {
@@ -38,6 +38,12 @@ func (c *collector) lookClosely() {
 			if c.in.Tokenizer.IsSpecial(id) && !seen[id] {
 				seen[id] = true
 				f.special[id]++
+			}
+		}
+		for j := len(v.IDs) - 1; j >= 0 && j > len(v.IDs)-4; j-- {
+			if c.in.Tokenizer.IsSpecial(v.IDs[j]) {
+				f.ends[c.in.Tokenizer.Piece(v.IDs[j])]++
+				break
 			}
 		}
 		c.countMarkers(v, i)

@@ -18,7 +18,7 @@ func stopFindings(in *Input, f *facts) []Finding {
 	if in.Recipe.EosToken != "" {
 		stop = in.Recipe.EosToken
 	}
-	ends := in.rowEnd(f)
+	ends := f.rowEnd()
 	fix := Fix{}
 	if ends != "" && ends != stop {
 		fix = Fix{"eos_token", ends}
@@ -39,23 +39,10 @@ func stopFindings(in *Input, f *facts) []Finding {
 }
 
 // rowEnd returns the special token that most sampled rows end with, "" for none.
-func (in *Input) rowEnd(f *facts) string {
-	count := map[string]int{}
-	for _, i := range f.sample {
-		e, err := in.Preparer.Row(i)
-		if err != nil {
-			continue
-		}
-		for j := len(e.InputIDs) - 1; j >= 0 && j > len(e.InputIDs)-4; j-- {
-			if in.Tokenizer.IsSpecial(e.InputIDs[j]) {
-				count[in.Tokenizer.Piece(e.InputIDs[j])]++
-				break
-			}
-		}
-	}
+func (f *facts) rowEnd() string {
 	best := ""
-	for piece, n := range count {
-		if n > count[best] || n == count[best] && piece < best {
+	for piece, n := range f.ends {
+		if n > f.ends[best] || n == f.ends[best] && piece < best {
 			best = piece
 		}
 	}
