@@ -176,6 +176,9 @@ func (c *chatter) converse(t *conversation, s streams) int {
 		line, err := t.message()
 		switch {
 		case errors.Is(err, io.EOF):
+			if terminal {
+				fmt.Fprintln(s.err)
+			}
 			return exitDone
 		case err != nil:
 			return fail(s, "chat", fmt.Errorf("read a message: %w", err))
