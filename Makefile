@@ -1,7 +1,8 @@
 # make setup   get the native parts and the default model into the cache (done by the others when needed)
 # make build   bin/sftui
 # make run     the workbench on the default model and the embedded sample data
-# make test    go vet and all tests;  make lint   golangci-lint;  make check   both
+# make test    go vet and all tests;  make lint   golangci-lint
+# make terminal  the main job in tmux, by keyboard;  make check   all three
 # make bench   benchmarks of data, training and interface (figures for BENCHMARKS.md)
 
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sftui
@@ -14,6 +15,8 @@ export CGO_LDFLAGS := -O2 -g -L$(CACHE)/native/tokenizers-$(TOKENIZERS_VERSION)
 # NVIDIA's header marks functions as deprecated that its Go binding wraps all the same.
 export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 # simd speeds up the pure Go backend; it exists on amd64 only.
+# NVIDIA's bindings wrap every call there is, the deprecated ones too; gcc would fill the screen with that.
+export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
 ifeq ($(shell $(GO) env GOARCH),amd64)
 export GOEXPERIMENT := simd
 endif
@@ -32,7 +35,7 @@ endif
 # spend their time in XLA, which the detector does not see into.
 RACE = $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
 
-.PHONY: setup build run test lint bench check clean
+.PHONY: setup build run test terminal lint bench check clean
 
 setup:
 	@$(GO) run ./scripts/setup
@@ -56,7 +59,11 @@ test: setup
 lint: setup
 	$$($(GO) -C scripts/lint tool -n golangci-lint) run ./...
 
-check: lint test
+# The main job in a real terminal, by keyboard.
+terminal: build
+	sh scripts/terminal/main_job.sh
+
+check: lint test terminal
 
 bench: build
 	./bin/sftui bench data
