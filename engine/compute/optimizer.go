@@ -158,6 +158,12 @@ func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
 			return Step{}, err
 		}
 	}
+	if n := s.programs.count(); n != s.stepped {
+		// The gradients are free now. Where a step compiled, what the compiler left lies between them, and the next
+		// step's would not fit into the holes.
+		s.stepped = n
+		s.dev.Trim()
+	}
 	return Step{GradNorm: norm}, nil
 }
 
