@@ -32,7 +32,8 @@ type Session struct {
 	programs programs
 	viewed   bool // attention works on a view with a row for each sequence
 
-	trimmed int    // programs compiled when freed memory was last given back
+	trimmed int    // programs asked for when freed memory was last given back
+	stepped int    // the same, at the end of a step
 	steps   int    // optimizer steps done
 	passes  uint64 // training micro-batches run, for dropout and noise
 
