@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sftui/engine"
+	"sftui/engine/run"
 	"sftui/findings"
 	"sftui/recipes"
 	"sftui/setup"
@@ -16,7 +17,7 @@ import (
 
 // checkCommand lists what would go wrong, before a run.
 func checkCommand() command {
-	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [key=value …] [--json] [--no-cache] [--fail-on error|warning|note] [--lang en|zh]",
+	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [--run DIR] [key=value …] [--json] [--no-cache] [--fail-on error|warning|note] [--lang en|zh]",
 		summary: "findings over data, template, recipe and model before a run", run: runCheck}
 }
 
@@ -29,7 +30,7 @@ type checkFlags struct {
 
 // parseCheck reads the arguments.
 func parseCheck(args []string) (checkFlags, error) {
-	set := flagSet{values: []string{"recipe", "data", "model", "fail-on", "lang"}, switches: []string{"json", "no-cache"}, options: true}
+	set := flagSet{values: []string{"recipe", "data", "model", "run", "fail-on", "lang"}, switches: []string{"json", "no-cache"}, options: true}
 	a, err := set.parse(args)
 	f := checkFlags{arguments: a, lang: recipes.English, failOn: "warning"}
 	switch {
@@ -91,6 +92,9 @@ func checkStatus(worst recipes.Severity, failOn string) int {
 
 // check makes the recipe, opens what it names and looks at it.
 func check(ctx context.Context, f checkFlags, s streams) (list []findings.Finding, rows int, err error) {
+	if dir := f.values["run"]; dir != "" && f.values["recipe"] == "" {
+		f.values["recipe"] = filepath.Join(dir, run.RecipeFile)
+	}
 	r, err := f.recipe()
 	if err != nil {
 		return nil, 0, err
@@ -114,7 +118,15 @@ func check(ctx context.Context, f checkFlags, s streams) (list []findings.Findin
 	if err != nil || in.Preparer == nil {
 		return list, 0, err
 	}
-	return findings.Sorted(append(list, deviceFindings(ctx, r, f, in, list, s)...)), in.Source.Len(), nil
+	list = append(list, deviceFindings(ctx, r, f, in, list, s)...)
+	if dir := f.values["run"]; dir != "" {
+		drifts, err := engine.Drifts(ctx, r, host(s.err), dir)
+		if err != nil {
+			return nil, 0, fmt.Errorf("--run: %w", err)
+		}
+		list = append(list, findings.FromDrifts(drifts, f.lang)...)
+	}
+	return findings.Sorted(list), in.Source.Len(), nil
 }
 
 // progressEvery is how often a long check says how far it is.

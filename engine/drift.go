@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sftui/dataset"
+	"sftui/engine/run"
+	"sftui/recipes"
+)
+
+// Drift is one thing that is not as it was when a checkpoint was written, so
+// that resuming from it would be refused.
+type Drift struct {
+	What string // "data", "model" or "recipe"
+	Why  error
+}
+
+// Drifts compares what a recipe would train on with what a run's newest
+// checkpoint was trained on. dir is the run's folder or one of its checkpoints;
+// a run without a checkpoint has nothing to drift from.
+func Drifts(ctx context.Context, r *recipes.Recipe, h Host, dir string) ([]Drift, error) {
+	p, err := resumeFrom(dir)
+	if err != nil || p.checkpoint == "" {
+		return nil, err
+	}
+	var out []Drift
+	r = r.Clone()
+	if err := AbsolutePaths(r); err != nil { // as the run has them
+		return nil, err
+	}
+	if err := checkRecipe(p.recipe, r); err != nil {
+		out = append(out, Drift{"recipe", err})
+	}
+	model, err := h.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+	if err != nil {
+		return out, err
+	}
+	now := fingerprints{}
+	if now.model, err = modelFingerprint(model); err != nil {
+		return out, err
+	}
+	saved := p.state.Finger
+	if err := (fingerprints{data: saved.Data, rows: saved.Rows, model: now.model}).check(saved); err != nil {
+		out = append(out, Drift{"model", err})
+	}
+	if now.data, now.rows, err = preparedMark(ctx, r, model); err != nil {
+		return out, err
+	}
+	if err := (fingerprints{data: now.data, rows: now.rows, model: saved.Model}).check(saved); err != nil {
+		out = append(out, Drift{"data", err})
+	}
+	return out, nil
+}
+
+// resumeFrom reads the newest checkpoint of a run, or the one that dir is.
+func resumeFrom(dir string) (resumePoint, error) {
+	if _, err := os.Stat(filepath.Join(dir, stateFile)); err == nil {
+		return readResume(dir)
+	}
+	folder, err := run.Open(dir)
+	if err != nil {
+		return resumePoint{}, err
+	}
+	p, skipped, err := findResume(folder)
+	if err == nil && p.checkpoint == "" && len(skipped) > 0 {
+		err = fmt.Errorf("%s has no checkpoint that can be read: %s", dir, skipped[0])
+	}
+	return p, err
+}
+
+// preparedMark prepares the training rows and identifies them.
+func preparedMark(ctx context.Context, r *recipes.Recipe, model string) (mark string, rows int, err error) {
+	tok, err := dataset.OpenTokenizer(model)
+	if err != nil {
+		return "", 0, err
+	}
+	defer tok.Close() //nolint:errcheck // only read from
+	data, err := prepare(ctx, r, tok, func(string, int, int) {})
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { err = errors.Join(err, data.close()) }()
+	mark, err = dataFingerprint(data.prepared)
+	return mark, data.prepared.Len(), err
+}

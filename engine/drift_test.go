@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sftui/recipes"
+)
+
+// TestDrifts changes one thing at a time after a run and asks what is named.
+func TestDrifts(t *testing.T) {
+	tests := []struct {
+		name, option, what, says string
+		change                   func(t *testing.T, f *fixture)
+	}{
+		{"nothing", "", "", "", func(*testing.T, *fixture) {}},
+		{"a row more", "", "data", "24 now", func(t *testing.T, f *fixture) { f.write(t, 24) }},
+		{"other words", "", "data", "other tokens", func(t *testing.T, f *fixture) {
+			text, err := os.ReadFile(f.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(f.data, []byte(strings.Replace(string(text), "w3", "w4", 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"the model", "", "model", "model's files", func(t *testing.T, f *fixture) {
+			writeJSON(t, filepath.Join(f.model, "config.json"), map[string]any{"architectures": []string{"LlamaForCausalLM"}, "x": 1})
+		}},
+		{"an option", "learning_rate=0.5", "recipe", "learning_rate", func(*testing.T, *fixture) {}},
+		{"an option that is free", "logging_steps=7", "", "", func(*testing.T, *fixture) {}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, 23)
+			fake := newFake()
+			res, err := train(t, f, fake, nil, "max_steps=2", "save_strategy=steps", "save_steps=2")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.change(t, &f)
+			options := []string{"max_steps=2", "save_strategy=steps", "save_steps=2"}
+			if tt.option != "" {
+				options = append(options, tt.option)
+			}
+			for _, dir := range []string{res.Dir, filepath.Join(res.Dir, "checkpoint-2")} {
+				list, err := Drifts(context.Background(), f.recipe(t, options...), fake.host(f.model), dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tt.what == "" {
+					if len(list) > 0 {
+						t.Errorf("false alarm: %+v", list)
+					}
+					continue
+				}
+				if len(list) != 1 || list[0].What != tt.what || !strings.Contains(list[0].Why.Error(), tt.says) {
+					t.Errorf("%+v, want %s: %s", list, tt.what, tt.says)
+				}
+			}
+		})
+	}
+	if _, err := Drifts(context.Background(), recipes.Default(), newFake().host(""), t.TempDir()); err == nil {
+		t.Error("a folder that is no run gave no error")
+	}
+}
