@@ -53,13 +53,15 @@ type collected struct {
 
 // collect reads a run.
 func collect(r *Run, name string) (*collected, error) {
-	c := &collected{run: r, name: name, state: r.state(), curves: map[string]*curve{}, present: map[int]bool{}}
+	c := &collected{run: r, name: name, curves: map[string]*curve{}, present: map[int]bool{}}
 	if err := r.Each(func(e *run.Event) error { c.take(e); return nil }); err != nil {
 		return nil, err
 	}
-	if c.state == "" {
-		c.state = c.status.State
+	known, err := r.Status()
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", name, err)
 	}
+	c.state = known.State
 	list, err := r.Checkpoints()
 	if err != nil {
 		return nil, err

@@ -30,6 +30,8 @@ type bucket struct {
 	gap       bool
 	low, high point
 	gapAt     int // a step of a value that was not finite
+	sum       float64
+	count     int // finite values
 }
 
 type point struct {
@@ -46,7 +48,7 @@ func (c *curve) add(step int, value float64) {
 		b.gap, b.gapAt = true, step
 		c.nonzero = true
 	} else {
-		b.finite, b.low = true, point{step, value}
+		b.finite, b.low, b.sum, b.count = true, point{step, value}, value, 1
 		b.high = b.low
 		c.finite = true
 		c.nonzero = c.nonzero || value != 0
@@ -66,6 +68,7 @@ func (c *curve) put(b bucket) {
 	if b.gap {
 		last.gap, last.gapAt = true, b.gapAt
 	}
+	last.sum, last.count = last.sum+b.sum, last.count+b.count
 	switch {
 	case !b.finite:
 	case !last.finite:
@@ -119,16 +122,41 @@ func lastStep(p []point) int {
 	return p[len(p)-1].step
 }
 
+// means are the mean values of the spans, each at its middle step.
+func (c *curve) means() []point {
+	out := make([]point, 0, len(c.buckets))
+	for _, b := range c.buckets {
+		p := point{b.index*c.width + c.width/2, math.NaN()}
+		if b.finite {
+			p.value = b.sum / float64(b.count)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// plotted is a curve as the page's script takes it.
+type plotted struct {
+	X     []int         `json:"x"`
+	Y     []plainNumber `json:"y"`
+	Width int           `json:"w"`
+	Means *plotted      `json:"means,omitempty"` // where a span is more than one step
+}
+
+func plot(points []point, width int) *plotted {
+	p := &plotted{X: make([]int, len(points)), Y: make([]plainNumber, len(points)), Width: width}
+	for i, at := range points {
+		p.X[i], p.Y[i] = at.step, plainNumber(at.value)
+	}
+	return p
+}
+
 // MarshalJSON writes {"x": steps, "y": values with null for gaps, "w": steps a
-// span when it is more than one}.
+// span}, and the spans' means where a span is more than one step.
 func (c *curve) MarshalJSON() ([]byte, error) {
-	w := struct {
-		X     []int         `json:"x"`
-		Y     []plainNumber `json:"y"`
-		Width int           `json:"w"`
-	}{X: []int{}, Y: []plainNumber{}, Width: c.width}
-	for _, p := range c.points() {
-		w.X, w.Y = append(w.X, p.step), append(w.Y, plainNumber(p.value))
+	w := plot(c.points(), c.width)
+	if c.width > 1 {
+		w.Means = plot(c.means(), c.width)
 	}
 	return json.Marshal(w)
 }

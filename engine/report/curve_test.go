@@ -47,6 +47,26 @@ func TestCurveKeepsSpikes(t *testing.T) {
 	}
 }
 
+func TestCurveMeans(t *testing.T) {
+	var c curve
+	for step := range 8 * maxBuckets {
+		c.add(step, float64(step))
+	}
+	c.add(8*maxBuckets, math.Inf(1))
+	means := c.means()
+	if c.width < 8 || len(means) > maxBuckets+1 {
+		t.Fatalf("%d means of %d steps", len(means), c.width)
+	}
+	for i, p := range means[:len(means)-1] {
+		if want := float64(i*c.width) + float64(c.width-1)/2; p.value != want || p.step != i*c.width+c.width/2 {
+			t.Fatalf("mean %d is %+v, want %v", i, p, want)
+		}
+	}
+	if last := means[len(means)-1]; !math.IsNaN(last.value) {
+		t.Errorf("the mean of nothing finite is %v", last.value)
+	}
+}
+
 func TestCurveIsExactWhileSmall(t *testing.T) {
 	var c curve
 	for step := 1; step <= maxBuckets; step++ {

@@ -110,16 +110,17 @@ func (r *Run) Checkpoints() ([]run.Checkpoint, error) {
 	return folder.Checkpoints()
 }
 
-// state is what the run is doing, "" where nothing says so.
-func (r *Run) state() run.State {
-	if r.run == nil {
-		return ""
+// Status sums the run up. A run of TRL whose log has no end is given as died,
+// as a folder of sftui's events without a run.json is.
+func (r *Run) Status() (run.Status, error) {
+	if r.run != nil {
+		return r.run.Status()
 	}
-	s, err := r.run.Status()
-	if err != nil {
-		return ""
+	s := run.Status{State: run.Died, Message: "only its log is here"}
+	for i := range r.events {
+		s.Apply(&r.events[i])
 	}
-	return s.State
+	return s, nil
 }
 
 // distinctNames gives each run a name that no other has: its own, and where

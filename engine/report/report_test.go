@@ -230,6 +230,13 @@ func TestOpen(t *testing.T) {
 			t.Errorf("%s: %+v %v", path, r, err)
 		}
 	}
+	foreign, err := Open("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := foreign.Status(); err != nil || s.State != run.Finished || s.Step != 6 || s.BestStep != 6 {
+		t.Errorf("status %+v %v", s, err)
+	}
 	empty := t.TempDir()
 	if _, err := Open(empty); err == nil || !strings.Contains(err.Error(), "metrics.jsonl") || !strings.Contains(err.Error(), TrainerStateFile) {
 		t.Errorf("an empty folder: %v", err)

@@ -152,8 +152,12 @@
     const inside = make("g", { "clip-path": `url(#${clip})` }, svg);
     if (state.events) drawMarks(inside, x, bottom, from, to);
     for (const { number, curve, points } of lines) {
-      const line = make("path", { class: "curve " + (curve.style || ""), d: path(points, x, y, from, to, scale.usable) }, inside);
-      line.style.stroke = colour(number);
+      const add = (style, p) => {
+        make("path", { class: "curve " + style, d: path(p, x, y, from, to, scale.usable) }, inside).style.stroke = colour(number);
+      };
+      // Of a long run the span between lowest and highest stays faint behind the means.
+      add(points.means ? "faint" : curve.style || "", points);
+      if (points.means && !curve.raw) add(curve.style || "", points.means);
       if (curve.dots && points.x.length <= 400 || points.x.length < 3) {
         points.x.forEach((step, i) => {
           if (scale.usable(points.y[i])) make("circle", { cx: x(step), cy: y(points.y[i]), r: 3 }, inside).style.fill = colour(number);
@@ -207,6 +211,8 @@
       const at = f.points.x[f.at], v = f.points.y[f.at];
       html("span", "", (data.runs.length > 1 ? f.run.name + " " : "") + f.curve.name + (at === step ? "" : ` (step ${at})`), row);
       html("span", "v", v === null ? "not a finite number" : figure(v, 6), row);
+      const mean = f.points.means && !f.curve.raw ? f.points.means.y[nearest(f.points.means, pointer)] : null;
+      if (mean !== null) html("span", "v quiet", "mean " + figure(mean, 6), row);
     }
     if (state.events) data.runs.forEach((run, number) => {
       if (state.hidden.has(number)) return;
@@ -272,7 +278,7 @@
     html("span", "", chart.title, caption);
     const width = Math.max(...data.runs.flatMap((run) => keys.map((c) => run.curves[c.key]?.w || 1)));
     const note = keys.length > 1 ? keys.map((c) => c.name + (c.style === "dashed" ? " (dashed)" : c.style === "faint" ? " (faint)" : "")).join(", ") : "";
-    html("span", "quiet", [note, width > 1 ? `lowest and highest of every ${width} steps` : ""].filter(Boolean).join(" · "), caption);
+    html("span", "quiet", [note, width > 1 ? `lowest, mean and highest of every ${width} steps` : ""].filter(Boolean).join(" · "), caption);
     chart.svg = make("svg", { role: "img", "aria-label": chart.title }, box);
     listen(chart);
   });
