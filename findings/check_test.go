@@ -105,6 +105,15 @@ func find(list []Finding, id string) *Finding {
 	return nil
 }
 
+// turns makes a chat of n questions and answers.
+func turns(n int) string {
+	var parts []string
+	for i := range n {
+		parts = append(parts, user, fmt.Sprintf(`{"role": "assistant", "content": "it is %d"}`, i))
+	}
+	return `{"messages": [` + strings.Join(parts, ", ") + `]}`
+}
+
 // ids makes n rows that were tokenized elsewhere.
 func ids(n int) []string {
 	rows := make([]string, n)
@@ -121,6 +130,31 @@ func mute(n int) []string {
 		rows[i] = fmt.Sprintf(`{"input_ids": [5, 6, %d, 0, 5, 6, 7, 0], "labels": [-100, -100, -100, -100, -100, -100, -100, -100]}`, 10+i)
 	}
 	return rows
+}
+
+// beginning makes a model whose tokenizer begins every text with <|start|> and
+// whose template leaves it out.
+func beginning(t *testing.T) string {
+	t.Helper()
+	dir := makeModel(t, "{% for m in messages %}{{ m.content }}<|end|>{% endfor %}", nil)
+	path := filepath.Join(dir, "tokenizer.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]any
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	begin := map[string]any{"SpecialToken": map[string]any{"id": "<|start|>", "type_id": 0}}
+	text := map[string]any{"Sequence": map[string]any{"id": "A", "type_id": 0}}
+	file["post_processor"] = map[string]any{"type": "TemplateProcessing", "single": []any{begin, text}, "pair": []any{begin, text},
+		"special_tokens": map[string]any{"<|start|>": map[string]any{"id": "<|start|>", "ids": []int{1}, "tokens": []string{"<|start|>"}}}}
+	if data, err = json.Marshal(file); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "tokenizer.json", string(data))
+	return dir
 }
 
 // weightsWith are a model's config and an embedding in which the given tokens' rows are zero.
@@ -230,6 +264,8 @@ func TestFindings(t *testing.T) {
 		{"data-unusable", good, chats(3), []string{"chat_template={% for %}"}, -1, "template"},
 		{"no-rows-left", good, chats(3), []string{"max_length=1", "assistant_only_loss=true"}, -1, "No row"},
 		{"holdout-overlap", good, with(chats(40), chats(3)...), []string{"eval_holdout=5", "eval_strategy=epoch"}, -1, "held out"},
+		{"shape", good, ids(40), nil, -1, "as they are"},
+		{"missing-bos", beginning(t), chats(40), nil, 40, "<|start|>"},
 		{"old-name", good, chats(40), []string{"evaluation_strategy=no"}, -1, "eval_strategy"},
 	}
 	for _, tt := range tests {
@@ -272,12 +308,21 @@ func TestCleanData(t *testing.T) {
 		rows    []string
 		options []string
 	}{
-		"chats":       {chats(40), []string{"assistant_only_loss=true"}},
-		"pairs":       {pairs(40), nil},
-		"text":        {text, nil},
-		"mapped":      {named, []string{"columns=prompt:q,completion:a"}},
-		"lora":        {chats(40), []string{"use_peft=true", "learning_rate=2e-4", "assistant_only_loss=true"}},
-		"with system": {[]string{`{"messages": [{"role": "system", "content": "be kind"}, ` + user + `, {"role": "assistant", "content": "a"}]}`, chats(9)[8]}, []string{"assistant_only_loss=true", "max_steps=10"}},
+		"chats":           {chats(40), []string{"assistant_only_loss=true"}},
+		"pairs":           {pairs(40), nil},
+		"text":            {text, nil},
+		"mapped":          {named, []string{"columns=prompt:q,completion:a"}},
+		"lora":            {chats(40), []string{"use_peft=true", "learning_rate=2e-4", "assistant_only_loss=true"}},
+		"with system":     {[]string{`{"messages": [{"role": "system", "content": "be kind"}, ` + user + `, {"role": "assistant", "content": "a"}]}`, chats(9)[8]}, []string{"assistant_only_loss=true", "max_steps=10"}},
+		"tools":           {[]string{`{"messages": [` + user + `, {"role": "assistant", "content": "a"}], "tools": []}`, `{"messages": [` + user + `, {"role": "assistant", "content": "b"}], "tools": null}`}, []string{"max_steps=10", "assistant_only_loss=true"}},
+		"tokenized":       {ids(40), nil},
+		"packed":          {chats(200), []string{"packing=true", "max_length=64", "assistant_only_loss=true"}},
+		"no limit":        {chats(40), []string{"max_length=null", "assistant_only_loss=true"}},
+		"several turns":   {[]string{turns(1), turns(2), turns(3), turns(4)}, []string{"max_steps=8", "assistant_only_loss=true"}},
+		"chat pairs":      {[]string{`{"prompt": [` + user + `], "completion": [{"role": "assistant", "content": "a"}]}`, `{"prompt": [` + user + `], "completion": [{"role": "assistant", "content": "b"}]}`}, []string{"max_steps=8"}},
+		"from and value":  {[]string{`{"conversations": [{"from": "user", "value": "say"}, {"from": "assistant", "value": "a"}]}`, `{"conversations": [{"from": "user", "value": "say"}, {"from": "assistant", "value": "b"}]}`}, []string{"max_steps=8"}},
+		"held out":        {chats(60), []string{"eval_holdout=0.1", "eval_strategy=epoch", "save_strategy=epoch", "assistant_only_loss=true"}},
+		"code in answers": {append(chats(40), `{"messages": [`+user+`, {"role": "assistant", "content": "[{'type': 1}] and {\"messages\": [1]} and 5"}]}`), []string{"assistant_only_loss=true"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, f := range checkRows(t, good, c.rows, c.options...) {
@@ -338,6 +383,9 @@ func TestSampledCheckNamesRows(t *testing.T) {
 	list, err := Check(context.Background(), in)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f := find(list, "sampled"); f == nil || !strings.Contains(f.Message, "10 of 100") {
+		t.Errorf("a sample without a word: %+v", f)
 	}
 	if f := find(list, "no-answer"); f == nil || len(f.Rows) != 1 || f.Rows[0] != 50 {
 		t.Errorf("finding %+v, want row 50", f)
