@@ -2,13 +2,11 @@ package ui
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 
@@ -306,55 +304,6 @@ func (a *app) deleteRun(dir string) tea.Cmd {
 		}
 		return runDeletedMsg{dir, err}
 	}
-}
-
-// exportedMsg tells where a run's steps were written.
-type exportedMsg struct {
-	path string
-	err  error
-}
-
-func (m exportedMsg) apply(a *app) tea.Cmd {
-	if m.err != nil {
-		return a.fail(m.err)
-	}
-	return a.say(inkGood, a.tf("written to %s", m.path))
-}
-
-// exportCSV writes a run's steps as a table.
-func (a *app) exportCSV(dir, path string) tea.Cmd {
-	return func() tea.Msg { return exportedMsg{path, writeCSV(&run.Run{Dir: dir}, path)} }
-}
-
-// writeCSV writes one line a step and one an evaluation.
-func writeCSV(r *run.Run, path string) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	w := csv.NewWriter(f)
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-	rows := [][]string{{"event", "step", "epoch", "loss", "grad_norm", "learning_rate", "trained_tokens", "seconds", "memory_bytes"}}
-	for from := int64(0); ; {
-		events, next, err := r.Events(from)
-		if err != nil {
-			return errors.Join(err, f.Close())
-		}
-		for _, e := range events {
-			if e.Kind == run.KindStep || e.Kind == run.KindEval {
-				rows = append(rows, []string{string(e.Kind), strconv.Itoa(e.Step), number(e.Epoch), number(float64(e.Loss)), number(float64(e.GradNorm)),
-					number(float64(e.LearningRate)), strconv.FormatInt(e.TrainedTokens, 10), number(e.Seconds), strconv.FormatUint(e.MemoryBytes, 10)})
-			}
-		}
-		if len(events) == 0 {
-			break
-		}
-		from = next
-	}
-	if err := errors.Join(w.WriteAll(rows), f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
 }
 
 // completePaths lists the files that what is typed could become.

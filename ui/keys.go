@@ -155,8 +155,9 @@ func otherKeys() []binding {
 		{pageRuns, []string{"r"}, "r", "resume", "resume a stopped run from its last checkpoint", nil, func(a *app) tea.Cmd { return a.runs.resume() }},
 		{pageRuns, []string{"e"}, "e", "its recipe", "open the run's recipe, to start another from it", nil, func(a *app) tea.Cmd { return a.runs.useRecipe() }},
 		{pageRuns, []string{"F"}, "F", "fork", "start a new run of the open recipe from this run's newest checkpoint", nil, func(a *app) tea.Cmd { return a.runs.fork() }},
-		{pageRuns, []string{"h"}, "h", "report", "write the run as an HTML report with its curves", nil, func(a *app) tea.Cmd { return a.runs.report() }},
-		{pageRuns, []string{"c"}, "c", "CSV", "write the run's steps as CSV", nil, func(a *app) tea.Cmd { return a.runs.export() }},
+		{pageRuns, []string{"h"}, "h", "report", "write the run, and those laid over it, as one HTML page with plots", nil, func(a *app) tea.Cmd { return a.runs.export(exportHTML) }},
+		{pageRuns, []string{"b"}, "b", "", "write TensorBoard event files of the run and of those laid over it", nil, func(a *app) tea.Cmd { return a.runs.export(exportTensorBoard) }},
+		{pageRuns, []string{"c"}, "c", "CSV", "write the steps of the run, and of those laid over it, as CSV", nil, func(a *app) tea.Cmd { return a.runs.export(exportCSV) }},
 		{pageRuns, []string{"D"}, "D", "delete", "delete the run's folder, after a question", nil, func(a *app) tea.Cmd { return a.runs.remove() }},
 		{pageRuns, []string{"o"}, "o", "", "open a run folder from elsewhere", nil, func(a *app) tea.Cmd { return a.askRun() }},
 

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -226,21 +225,6 @@ func (p *runsPage) useRecipe() tea.Cmd {
 		return nil
 	}
 	return tea.Batch(p.a.loadRecipe(s.Dir), p.a.goTo(pageRecipe))
-}
-
-// export writes the run's events as a CSV file beside the recipe.
-func (p *runsPage) export() tea.Cmd {
-	s, ok := p.chosen()
-	if !ok {
-		return nil
-	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return p.a.fail(err)
-	}
-	p.a.ask(&picker{title: p.a.t("Write the steps as CSV to which file?"), in: *newField(filepath.Join(wd, s.Name+".csv")),
-		free: func(a *app, path string) tea.Cmd { return a.exportCSV(s.Dir, path) }})
-	return nil
 }
 
 // view draws the Runs page.

@@ -150,6 +150,7 @@ var chineseRuns = map[string]string{
 	"Resume this run?":                                                      "继续此训练？",
 	"%s goes on from its last checkpoint; steps after that are done again.": "%s 将从最后的检查点继续；之后的步骤会重做。",
 	"Write the report (HTML) to which file?":                                "报告（HTML）写入哪个文件？",
+	"Write TensorBoard event files to which folder?":                        "TensorBoard 事件文件写入哪个文件夹？",
 	"This run has no checkpoint to start from.":                             "此训练没有可用的检查点。", "Start a new run from this one?": "以此训练为起点另起训练？",
 	"It begins with the weights of %s and trains with the open recipe.": "从 %s 的权重开始，用当前配方训练。",
 	"resume": "继续", "This run is live: stop it before deleting it.": "此训练正在进行：请先停止再删除。", "Delete this run?": "删除此训练？",

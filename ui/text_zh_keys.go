@@ -46,9 +46,10 @@ var chineseKeys = map[string]string{
 
 	"next run": "下一个训练", "previous run": "上一个训练", "open": "打开", "open the run in Train": "在训练页打开", "overlay": "叠加",
 	"lay the run's curve over the others": "叠加此训练的曲线", "resume a stopped run from its last checkpoint": "从最后的检查点继续已停止的训练",
-	"report": "报告", "write the run as an HTML report with its curves": "把训练写成带曲线的 HTML 报告",
+	"report": "报告", "write the run, and those laid over it, as one HTML page with plots": "把此训练和叠加的训练写成带曲线的一个 HTML 页面",
+	"write TensorBoard event files of the run and of those laid over it": "为此训练和叠加的训练写 TensorBoard 事件文件",
 	"fork": "分叉", "start a new run of the open recipe from this run's newest checkpoint": "以此训练最新的检查点为起点，用当前配方另起训练",
-	"its recipe": "其配方", "open the run's recipe, to start another from it": "打开此训练的配方，以便另起训练", "CSV": "CSV", "write the run's steps as CSV": "把各步写成 CSV",
+	"its recipe": "其配方", "open the run's recipe, to start another from it": "打开此训练的配方，以便另起训练", "CSV": "CSV", "write the steps of the run, and of those laid over it, as CSV": "把此训练和叠加的训练的各步写成 CSV",
 	"delete the run's folder, after a question": "确认后删除训练文件夹",
 	"next prompt": "下一个提示", "previous prompt": "上一个提示", "scroll down": "向下滚动", "scroll up": "向上滚动", "look at the data": "查看数据",
 
