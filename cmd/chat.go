@@ -78,6 +78,9 @@ func runChat(ctx context.Context, args []string, s streams) int {
 		return fail(s, "chat", err)
 	}
 	defer c.close()
+	if ctx.Err() != nil {
+		return exitWarning // interrupted while the model was loaded
+	}
 	c.options, c.system = options, a.values["system"]
 	talk := newConversation(ctx, s.in)
 	defer talk.close()

@@ -85,7 +85,7 @@ func (r *chatRequest) take(key string, value any) error {
 	wrong := func(want string) error {
 		return fmt.Errorf("%s is %s, but it must be %s", key, jinja.EncodeJSON(value, jinja.JSONOptions{}), want)
 	}
-	ok := true
+	var ok bool
 	switch key {
 	case "messages":
 		if r.messages, ok = value.([]any); !ok || len(r.messages) == 0 {
