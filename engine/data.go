@@ -41,39 +41,45 @@ func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
 			o.TemplateKwargs.Set(key, value)
 		}
 	}
-	var err error
-	o.ChatTemplate, err = chatTemplate(r)
+	template, eos, err := chatTemplate(r)
+	o.ChatTemplate = template
+	if eos != "" {
+		o.EOSToken = eos
+	}
 	return o, err
 }
 
-// chatTemplate is the text of the template that overrides the model's, or "".
-func chatTemplate(r *recipes.Recipe) (string, error) {
+// chatTemplate is the text of the template that overrides the model's, or "". A
+// tokenizer folder under chat_template_path gives its end-of-sequence token
+// too, as TRL takes it, over eos_token.
+func chatTemplate(r *recipes.Recipe) (template, eos string, err error) {
 	if r.ChatTemplate != "" || r.ChatTemplatePath == "" {
-		return r.ChatTemplate, nil
+		return r.ChatTemplate, "", nil
 	}
 	info, err := os.Stat(r.ChatTemplatePath)
 	if err != nil {
-		return "", fmt.Errorf("chat_template_path: %w", err)
+		return "", "", fmt.Errorf("chat_template_path: %w", err)
 	}
 	if !info.IsDir() {
 		text, err := os.ReadFile(r.ChatTemplatePath)
 		if err != nil {
-			return "", fmt.Errorf("chat_template_path: %w", err)
+			return "", "", fmt.Errorf("chat_template_path: %w", err)
 		}
-		return string(text), nil
+		return string(text), "", nil
 	}
 	tok, err := dataset.OpenTokenizer(r.ChatTemplatePath)
 	if err != nil {
-		return "", fmt.Errorf("chat_template_path: %w", err)
+		return "", "", fmt.Errorf("chat_template_path: %w", err)
 	}
-	text := tok.ChatTemplate()
+	template = tok.ChatTemplate()
+	eos, _ = tok.EOS()
 	if err := tok.Close(); err != nil {
-		return "", err
+		return "", "", err
 	}
-	if text == "" {
-		return "", fmt.Errorf("chat_template_path: %s has a tokenizer without a chat template", r.ChatTemplatePath)
+	if template == "" {
+		return "", "", fmt.Errorf("chat_template_path: %s has a tokenizer without a chat template", r.ChatTemplatePath)
 	}
-	return text, nil
+	return template, eos, nil
 }
 
 // trainingData is everything read for a run.

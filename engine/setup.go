@@ -297,7 +297,7 @@ func (t *training) addEvaluation(l *loop) error {
 	if l.eval == nil && t.o.Recipe.EvalStrategy != "no" && t.o.Replay != "" {
 		t.out.log("evaluation is left out while given batches are replayed")
 	}
-	template, err := chatTemplate(t.o.Recipe)
+	template, _, err := chatTemplate(t.o.Recipe)
 	if err != nil {
 		return err
 	}

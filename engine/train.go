@@ -355,7 +355,7 @@ func (l *loop) finish(ctx context.Context) error {
 // training held the weights in, as with TRL's save_model, and they carry the
 // chat template that they were trained with.
 func exportOptions(r *recipes.Recipe) (compute.ExportOptions, error) {
-	template, err := chatTemplate(r)
+	template, _, err := chatTemplate(r)
 	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: template}
 	if o.DType == "auto" {
 		o.DType = ""
