@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"sftui/dataset/jinja"
 	"sftui/recipes"
 )
 
@@ -14,7 +15,7 @@ func columnFindings(in *Input, _ *facts) []Finding {
 	for _, note := range shape.Notes {
 		list = append(list, Finding{ID: "shape", Severity: recipes.SeverityNote, Message: sentence(note)})
 	}
-	used := []string{"chat_template_kwargs"}
+	used := []string{"chat_template_kwargs", in.toolsColumn()}
 	for _, c := range shape.Columns {
 		used = append(used, c.Column)
 	}
@@ -24,7 +25,7 @@ func columnFindings(in *Input, _ *facts) []Finding {
 			continue
 		}
 		unused = append(unused, c)
-		if meaningful(c) {
+		if meaningful(c, shape.Conversational) && in.missed(c, used) {
 			lookalikes = append(lookalikes, c)
 		}
 	}
@@ -41,11 +42,50 @@ func columnFindings(in *Input, _ *facts) []Finding {
 	return append(list, in.kindFindings(shape.Name)...)
 }
 
-// meaningful are the names of columns that usually carry training text.
-func meaningful(column string) bool {
+// meaningful are the names of columns that usually carry training text. Beside
+// a chat only a system prompt does: questions and answers stand in the chat.
+func meaningful(column string, chat bool) bool {
 	switch strings.ToLower(column) {
-	case "messages", "conversations", "conversation", "prompt", "completion", "response", "answer", "output", "instruction", "question", "system", "system_prompt", "tools", "text", "chosen":
+	case "system", "system_prompt":
 		return true
+	case "messages", "conversations", "conversation", "prompt", "completion", "response", "answer", "output", "instruction", "question", "tools", "text", "chosen":
+		return !chat
+	}
+	return false
+}
+
+// missedRows is how many rows are looked at to tell whether a column's text is in another one.
+const missedRows = 8
+
+// missed reports whether a column has text that the columns in use lack, as
+// the parts of a text that was put together beforehand do not.
+func (in *Input) missed(column string, used []string) bool {
+	for i := range min(missedRows, in.Source.Len()) {
+		row, err := in.Source.At(i)
+		if err != nil {
+			continue
+		}
+		v, _ := row.Get(column)
+		if v == nil {
+			continue
+		}
+		own, isText := v.(string)
+		if !isText || strings.TrimSpace(own) == "" {
+			if isText {
+				continue
+			}
+			return true
+		}
+		var all strings.Builder
+		for _, u := range used {
+			if other, ok := row.Get(u); ok {
+				all.WriteString(jinja.EncodeJSON(other, jinja.JSONOptions{}))
+			}
+		}
+		quoted := jinja.EncodeJSON(strings.TrimSpace(own), jinja.JSONOptions{})
+		if !strings.Contains(all.String(), strings.Trim(quoted, `"`)) {
+			return true
+		}
 	}
 	return false
 }

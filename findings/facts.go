@@ -144,6 +144,7 @@ type collector struct {
 	in       *Input
 	p        *dataset.Preparer
 	src      dataset.Source
+	shape    dataset.Shape
 	f        *facts
 	stops    map[int32]bool
 	bos, pad int32
@@ -152,7 +153,7 @@ type collector struct {
 }
 
 func newCollector(in *Input, p *dataset.Preparer, f *facts) *collector {
-	c := &collector{in: in, p: p, src: p.Source(), f: f, bos: -1, pad: p.PadID()}
+	c := &collector{in: in, p: p, src: p.Source(), shape: p.Shape(), f: f, bos: -1, pad: p.PadID()}
 	c.stops, _ = in.stopIDs()
 	if _, id := in.Tokenizer.BOS(); id >= 0 {
 		c.bos = id
@@ -270,7 +271,7 @@ const longWord = 20_000
 // text looks at the raw row's own words.
 func (c *collector) text(raw dataset.Row, e dataset.Example) flag {
 	var flags flag
-	turns := turnsOf(raw, c.in.Recipe.Columns)
+	turns := turnsOf(raw, c.shape)
 	whole := ""
 	if e.Text != nil {
 		whole = *e.Text
@@ -278,7 +279,7 @@ func (c *collector) text(raw dataset.Row, e dataset.Example) flag {
 	for _, t := range turns {
 		flags |= c.turn(t, whole)
 	}
-	if tools, ok := raw.Get(c.in.column("tools")); ok && offered(tools) {
+	if tools, ok := raw.Get(c.in.toolsColumn()); ok && offered(tools) {
 		flags |= flagTools
 	}
 	return flags | chatFlags(turns, whole)
@@ -329,6 +330,14 @@ func jsonOfMessages(s string) bool {
 		}
 	}
 	return false
+}
+
+// toolsColumn is read wherever a row has it, also when the first row has none.
+func (in *Input) toolsColumn() string {
+	if c := in.Recipe.Columns["tools"]; c != "" {
+		return c
+	}
+	return "tools"
 }
 
 // offered reports whether a tools column holds any.

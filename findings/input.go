@@ -191,13 +191,14 @@ func (in *Input) stopIDs() (ids map[int32]bool, named map[string][]int32) {
 			}
 		}
 	}
-	if t := in.Recipe.EosToken; t != "" {
+	own, ownID := in.Tokenizer.EOS()
+	if t := in.Preparer.EOS(); t != own || in.Recipe.EosToken != "" {
 		if id, ok := in.Tokenizer.TokenID(t); ok {
 			add("recipe", id)
 		}
 	}
-	if _, id := in.Tokenizer.EOS(); id >= 0 {
-		add("tokenizer", id)
+	if ownID >= 0 {
+		add("tokenizer", ownID)
 	}
 	for _, file := range []string{"config.json", "generation_config.json"} {
 		add(file, eosOf(filepath.Join(in.ModelDir, file))...)

@@ -95,7 +95,7 @@ func (c *collector) countMarkers(v dataset.View, i int) {
 		return
 	}
 	var own strings.Builder
-	for _, t := range turnsOf(raw, c.in.Recipe.Columns) {
+	for _, t := range turnsOf(raw, c.shape) {
 		own.WriteString(t.text)
 	}
 	seen := map[string]bool{}

@@ -79,6 +79,11 @@ const fewSteps = 10
 func stepFindings(in *Input, f *facts) []Finding {
 	r, p := in.Recipe, planOf(in, f)
 	batch := r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps
+	// A small set is small; what the recipe does about it by accumulating is a choice.
+	short := recipes.SeverityNote
+	if r.GradientAccumulationSteps > 1 {
+		short = recipes.SeverityWarning
+	}
 	var list []Finding
 	if r.Packing && p.sequences > 0 {
 		list = append(list, Finding{ID: "packing-steps", Severity: recipes.SeverityNote,
@@ -90,11 +95,14 @@ func stepFindings(in *Input, f *facts) []Finding {
 			Message: in.say("No row is left to train on.", "没有剩下可训练的行。")})
 	}
 	if batch > p.sequences && r.MaxSteps <= 0 {
-		list = append(list, Finding{ID: "batch-exceeds-data", Severity: recipes.SeverityWarning, Fix: moreSteps(r, p),
+		if batch >= 2*p.sequences {
+			short = recipes.SeverityWarning
+		}
+		list = append(list, Finding{ID: "batch-exceeds-data", Severity: short, Fix: moreSteps(r, p),
 			Message: format(in.say("One step takes %d sequences (%d × %d), but there are only %d: each epoch is a single, smaller step.",
 				"每步取 %d 个序列（%d × %d），但总共只有 %d 个：每轮只有一个较小的步。"), batch, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps, p.sequences)})
 	} else if p.total < fewSteps && r.MaxSteps <= 0 {
-		list = append(list, Finding{ID: "few-steps", Severity: recipes.SeverityWarning, Fix: moreSteps(r, p),
+		list = append(list, Finding{ID: "few-steps", Severity: short, Fix: moreSteps(r, p),
 			Message: format(in.say("The whole run has only %d optimizer steps; fewer rows a step or more epochs would let it learn.",
 				"整个运行只有 %d 个优化步；减少每步行数或增加轮数才能学到东西。"), p.total)})
 	}

@@ -14,10 +14,7 @@ func stopFindings(in *Input, f *facts) []Finding {
 	never := rowsFinding(in, f, "eos-never-trained", recipes.SeverityWarning, func(r *rowFacts) bool {
 		return !r.has(flagFailed) && r.Trained > 0 && r.Stop < 0
 	})
-	stop, _ := in.Tokenizer.EOS()
-	if in.Recipe.EosToken != "" {
-		stop = in.Recipe.EosToken
-	}
+	stop := in.Preparer.EOS()
 	ends := f.rowEnd()
 	fix := Fix{}
 	if ends != "" && ends != stop {

@@ -20,19 +20,19 @@ type turn struct {
 	written string
 }
 
-// turnsOf takes a raw row apart: messages, prompt and completion, or text.
-func turnsOf(raw dataset.Row, columns map[string]string) []turn {
-	column := func(role string) (any, bool) { return raw.Get(mapped(columns, role)) }
+// turnsOf takes a raw row apart by the columns that are read: messages, prompt
+// and completion, or text.
+func turnsOf(raw dataset.Row, shape dataset.Shape) []turn {
 	var out []turn
-	for _, role := range []string{"messages", "conversations", "prompt", "completion", "text"} {
-		v, ok := column(role)
-		if !ok || v == nil {
+	for _, c := range shape.Columns {
+		v, ok := raw.Get(c.Column)
+		if !ok || v == nil || c.Role == "tools" || c.Role == "chat_template_kwargs" {
 			continue
 		}
 		switch v := v.(type) {
 		case string:
 			t := turn{text: v}
-			if role == "completion" {
+			if c.Role == "completion" {
 				t.role = "assistant"
 			}
 			out = append(out, t)
@@ -46,17 +46,6 @@ func turnsOf(raw dataset.Row, columns map[string]string) []turn {
 	}
 	return out
 }
-
-// mapped is the column that plays a role.
-func mapped(columns map[string]string, role string) string {
-	if c := columns[role]; c != "" {
-		return c
-	}
-	return role
-}
-
-// column is the data's column that plays a role under the recipe.
-func (in *Input) column(role string) string { return mapped(in.Recipe.Columns, role) }
 
 // messageTurn reads one message, with role and content or from and value.
 func messageTurn(m dataset.Row) turn {
