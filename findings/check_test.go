@@ -257,7 +257,7 @@ func TestFindings(t *testing.T) {
 		{"template-replaced", good, chats(40), []string{"chat_template={% for m in messages %}{{ m.content }}<|end|>{% endfor %}"}, -1, "must use that one"},
 		{"template-not-trained", good, pairs(40), nil, -1, "plain text"},
 		{"no-stop-token", makeModel(t, chatTemplate, map[string]string{"tokenizer_config.json": `{"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<|user|>", "additional_special_tokens": ["<|user|>"], "chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}`}), chats(40), nil, -1, "eos_token"},
-		{"double-bos", good, with(pairs(40), `{"prompt": "<|start|><|start|>say\n", "completion": "a"}`), nil, 1, "twice"},
+		{"double-bos", good, with(pairs(30), `{"prompt": "<|start|><|start|>say\n", "completion": "a"}`), nil, 1, "twice"},
 		{"boundary-merge", good, with(pairs(40), `{"prompt": "say th", "completion": "e end"}`), nil, 1, "one token"},
 		{"null-content", good, with(chats(40), `{"messages": [{"role": "user", "content": null}, {"role": "assistant", "content": "a"}]}`), nil, 1, "without content"},
 		{"bad-answers-trained", good, []string{`{"prompt": "a\n", "completion": "b", "label": true}`, `{"prompt": "a\n", "completion": "c", "label": false}`}, nil, -1, "bad ones"},

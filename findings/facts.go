@@ -287,20 +287,12 @@ func (c *collector) text(raw dataset.Row, e dataset.Example) flag {
 
 // turn looks at one message, prompt, completion or text; whole is the row as rendered.
 func (c *collector) turn(t turn, whole string) flag {
-	var flags flag
+	flags := c.words(t)
 	if t.null {
 		flags |= flagNullText
 	}
 	if t.calls {
 		flags |= flagCalls
-	}
-	for _, s := range c.specials {
-		if strings.Contains(t.text, s) {
-			flags |= flagSpecialText
-		}
-	}
-	if len(t.text) > longWord && longestWord(t.text) > longWord {
-		flags |= flagLongWord
 	}
 	trimmed := strings.TrimSpace(t.text)
 	if t.chat && whole != "" && trimmed != "" && !t.code && !strings.Contains(whole, trimmed) {
@@ -309,14 +301,28 @@ func (c *collector) turn(t turn, whole string) flag {
 	if t.code && strings.Contains(whole, t.written) {
 		flags |= flagCode
 	}
-	if !t.chat && jsonOfMessages(trimmed) {
-		flags |= flagPacked
-	}
 	switch {
 	case t.role == "assistant" && trimmed == "" && !t.calls && !t.code:
 		flags |= flagEmptyAnswer
 	case t.chat && !knownRole(t.role):
 		flags |= flagOddRole
+	}
+	return flags
+}
+
+// words looks at the text of a turn by itself.
+func (c *collector) words(t turn) flag {
+	var flags flag
+	for _, s := range c.specials {
+		if strings.Contains(t.text, s) {
+			flags |= flagSpecialText
+		}
+	}
+	if len(t.text) > longWord && longestWord(t.text) > longWord {
+		flags |= flagLongWord
+	}
+	if !t.chat && jsonOfMessages(strings.TrimSpace(t.text)) {
+		flags |= flagPacked
 	}
 	return flags
 }
