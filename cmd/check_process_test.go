@@ -1,0 +1,125 @@
+package cmd
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// checked runs sftui check and returns its status and findings by id.
+func checked(t *testing.T, args ...string) (int, map[string]findingJSON) {
+	t.Helper()
+	status, out, errText := sftui(t, append([]string{"check", "--json", "--no-cache"}, args...)...)
+	var got struct{ Findings []findingJSON }
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %v in %s\n%s", args, err, out, errText)
+	}
+	list := map[string]findingJSON{}
+	for _, f := range got.Findings {
+		list[f.ID] = f
+	}
+	return status, list
+}
+
+// TestCheckFindsPlantedFaults runs the program itself on one fault at a time.
+func TestCheckFindsPlantedFaults(t *testing.T) {
+	m := newTiny(t)
+	rows, err := os.ReadFile(m.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, list := checked(t, "--recipe", m.recipe, "device=cpu", "learning_rate=2e-5"); status != exitDone {
+		t.Errorf("the clean set: status %d, %v", status, list)
+	}
+	n := strings.Count(string(rows), "\n")
+	long := `{"text": "` + strings.Repeat("w1 w2 ", 3000) + `"}` + "\n"
+	tests := []struct {
+		id, add string
+		options []string
+		status  int
+		row     int // -1 for none
+	}{
+		{"rows-truncated", strings.Repeat(long, 3), []string{"max_length=64"}, exitWarning, n},
+		{"monster-row", long, []string{"max_length=null"}, exitWarning, n},
+		{"row-error", `{"text": 5}` + "\n", nil, exitFailure, n},
+		{"json-as-text", `{"text": "[{\"role\": \"user\"}]"}` + "\n", nil, exitWarning, n},
+		{"duplicates", string(rows), nil, exitWarning, n},
+		{"memory", long, []string{"max_length=null", "per_device_train_batch_size=64"}, exitFailure, -1},
+		{"eval-without-data", "", []string{"eval_strategy=epoch"}, exitFailure, -1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.id, func(t *testing.T) {
+			data := filepath.Join(t.TempDir(), "data.jsonl")
+			if err := os.WriteFile(data, append(rows[:len(rows):len(rows)], tt.add...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			args := append([]string{"--recipe", m.recipe, "device=cpu", "learning_rate=2e-5", "--data", data}, tt.options...)
+			if tt.id == "memory" {
+				args = append(args, "--model", heavy(t, m))
+			}
+			status, list := checked(t, args...)
+			f, found := list[tt.id]
+			if status != tt.status || !found || f.Message == "" || tt.row >= 0 && (len(f.Rows) == 0 || f.Rows[0] != tt.row) {
+				t.Fatalf("status %d, %+v among %v", status, f, list)
+			}
+			if tt.id == "memory" && len(f.Rows) == 0 {
+				t.Error("the batch that will not fit is not named")
+			}
+		})
+	}
+}
+
+// heavy is the tiny model with the config of one that no machine holds; a
+// forecast reads no weights.
+func heavy(t *testing.T, m tiny) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "config.json", "model.safetensors"} {
+		data, err := os.ReadFile(filepath.Join(m.model, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "config.json" {
+			var c map[string]any
+			if err := json.Unmarshal(data, &c); err != nil {
+				t.Fatal(err)
+			}
+			c["hidden_size"], c["intermediate_size"], c["num_hidden_layers"], c["max_position_embeddings"] = 16384, 65536, 200, 100_000
+			if data, err = json.Marshal(c); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestCheckRunNamesWhatChanged trains, changes the data and asks.
+func TestCheckRunNamesWhatChanged(t *testing.T) {
+	m := newTiny(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	if status, _, errText := sftui(t, "train", "--recipe", m.recipe, "--run", dir, "max_steps=2", "save_strategy=steps", "save_steps=2"); status != exitDone {
+		t.Fatalf("status %d: %s", status, errText)
+	}
+	if status, list := checked(t, "--run", dir); status == exitFailure {
+		t.Errorf("an unchanged run: %v", list)
+	}
+	file, err := os.OpenFile(m.data, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString(`{"text": "w1 w2 w3 w4"}` + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	status, list := checked(t, "--run", dir)
+	if _, found := list["resume-data-changed"]; status != exitFailure || !found {
+		t.Errorf("status %d, %v", status, list)
+	}
+}
