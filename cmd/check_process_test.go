@@ -71,6 +71,23 @@ func TestCheckFindsPlantedFaults(t *testing.T) {
 	}
 }
 
+// TestCheckForecastsEvaluation asks for evaluation rows that do not fit where training does.
+func TestCheckForecastsEvaluation(t *testing.T) {
+	m := newTiny(t)
+	eval := filepath.Join(t.TempDir(), "eval.jsonl")
+	if err := os.WriteFile(eval, []byte(strings.Repeat(`{"text": "`+strings.Repeat("w1 w2 ", 30_000)+`"}`+"\n", 4)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--recipe", m.recipe, "device=cpu", "learning_rate=2e-5", "max_length=null", "eval_strategy=epoch", "save_strategy=epoch", "eval_dataset_name=" + eval}
+	status, list := checked(t, args...)
+	if f, found := list["eval-memory"]; status != exitFailure || !found || f.Fix["key"] != "per_device_eval_batch_size" {
+		t.Errorf("status %d, %v", status, list)
+	}
+	if _, list := checked(t, append(args, "eval_strategy=no")...); len(list["eval-memory"].ID) > 0 {
+		t.Errorf("without evaluation: %v", list)
+	}
+}
+
 // heavy is the tiny model with the config of one that no machine holds; a
 // forecast reads no weights.
 func heavy(t *testing.T, m tiny) string {

@@ -275,6 +275,8 @@ type Forecast struct {
 	TotalBytes    int64        `json:"total_bytes"`
 	LimitBytes    int64        `json:"limit_bytes"`
 	Fits          bool         `json:"fits"`
+	EvalBytes     int64        `json:"eval_bytes,omitempty"` // peak of an evaluation, where its rows are known
+	EvalShape     string       `json:"eval_shape,omitempty"`
 	Confirmed     bool         `json:"confirmed"` // by compiling the heaviest micro-batch
 	Remedies      []Remedy     `json:"remedies"`
 	Disk          diskForecast `json:"disk"`
@@ -326,7 +328,8 @@ func NewForecaster(ctx context.Context, r *recipes.Recipe, h Host, progress func
 type Scanned struct {
 	Name    string
 	Outline *dataset.Outline
-	Rows    []int // the data set's numbers of the outline's rows, nil for the same
+	Rows    []int            // the data set's numbers of the outline's rows, nil for the same
+	Eval    *dataset.Outline // of the evaluation rows, nil without
 }
 
 // scannedForecaster is NewForecaster for scanned data.
@@ -382,7 +385,10 @@ func MakeForecast(ctx context.Context, o ForecastOptions, progress func(what str
 		if err != nil {
 			return nil, err
 		}
-		return out, f.fill(ctx, o, out)
+		if err := f.fill(ctx, o, out); err != nil {
+			return nil, err
+		}
+		return out, f.evaluation(o, out)
 	}
 	f, out, closeData, err := NewForecaster(ctx, o.Recipe, o.Host, progress)
 	if err != nil {
@@ -414,6 +420,32 @@ func (f *Forecaster) fill(ctx context.Context, o ForecastOptions, out *Forecast)
 		return err
 	}
 	return f.disk(o, out)
+}
+
+// evaluation forecasts the peak of an evaluation: a forward pass, which keeps
+// nothing for a backward one, beside all that training holds.
+func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
+	if o.Scanned.Eval == nil || o.Scanned.Eval.Len() == 0 {
+		return nil
+	}
+	options, err := DataOptions(o.Recipe)
+	if err != nil {
+		return err
+	}
+	rows := newOutlineFeed(o.Scanned.Eval, nil, options)
+	order, err := NewOrder(rows.Len(), 0, "sequential", false)
+	if err != nil {
+		return err
+	}
+	shapeOf := func(b compute.Batch) compute.Shape { return compute.ShapeOf(b, f.config.MaxLength) }
+	_, shape, err := worstBatch(rows, order, shapeOf, 0, 1, o.Recipe.PerDeviceEvalBatchSize)
+	if err != nil {
+		return err
+	}
+	m := Estimate(f.model, f.config, shape, f.cuda)
+	m.Activations, m.Optimizer = 0, 0
+	out.EvalBytes, out.EvalShape = m.Total(), shape.String()
+	return nil
 }
 
 // readDevice opens the device to learn its name and how much memory it has.

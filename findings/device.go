@@ -27,6 +27,11 @@ func FromForecast(f *engine.Forecast, l recipes.Language) []Finding {
 			Message: format(in.say("The heaviest micro-batch (rows %s) needs %s of the device's %s, which leaves less than a tenth.",
 				"最重的微批（第 %s 行）需要 %s，设备共 %s，余量不足一成。"), rowList(f.Worst.Rows), engine.Bytes(f.TotalBytes), engine.Bytes(f.LimitBytes))})
 	}
+	if f.Fits && f.LimitBytes > 0 && f.EvalBytes > f.LimitBytes {
+		list = append(list, Finding{ID: "eval-memory", Severity: recipes.SeverityError, Fix: Fix{"per_device_eval_batch_size", "1"},
+			Message: format(in.say("Training fits, but the heaviest evaluation batch (%s positions) needs %s, more than the device's %s.",
+				"训练放得下，但最重的评估批（%s 个位置）需要 %s，超过设备的 %s。"), f.EvalShape, engine.Bytes(f.EvalBytes), engine.Bytes(f.LimitBytes))})
+	}
 	if f.FreeDiskBytes > 0 && f.DiskBytes > f.FreeDiskBytes {
 		list = append(list, Finding{ID: "disk", Severity: recipes.SeverityError, Fix: Fix{"save_total_limit", "1"},
 			Message: format(in.say("Checkpoints and the finished model need %s, but the disk has %s free.",

@@ -26,6 +26,8 @@ func TestFromForecast(t *testing.T) {
 		{"two changes", engine.Forecast{TotalBytes: 9 * gb, LimitBytes: 8 * gb, Worst: worst, Remedies: []engine.Remedy{two}}, "memory", Fix{}, "gradient_accumulation_steps=8"},
 		{"no remedy", engine.Forecast{TotalBytes: 9 * gb, LimitBytes: gb, Worst: worst, Remedies: []engine.Remedy{one}}, "memory", Fix{}, "needs"},
 		{"tight", engine.Forecast{Fits: true, TotalBytes: 79 * gb / 10, LimitBytes: 8 * gb, Worst: worst}, "memory-tight", Fix{}, "less than a tenth"},
+		{"evaluation", engine.Forecast{Fits: true, TotalBytes: gb, LimitBytes: 8 * gb, EvalBytes: 9 * gb, EvalShape: "8×4096"}, "eval-memory", Fix{"per_device_eval_batch_size", "1"}, "8×4096"},
+		{"evaluation fits", engine.Forecast{Fits: true, TotalBytes: gb, LimitBytes: 8 * gb, EvalBytes: 7 * gb}, "", Fix{}, ""},
 		{"disk", engine.Forecast{Fits: true, DiskBytes: 3 * gb, FreeDiskBytes: gb}, "disk", Fix{"save_total_limit", "1"}, "free"},
 	}
 	for _, tt := range tests {

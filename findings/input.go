@@ -31,7 +31,9 @@ type Input struct {
 
 	actual  *dataset.Preparer // as the recipe says, limits and packing included
 	outline *dataset.Outline  // of the rows that are trained on
-	kept    []int             // their numbers in Source, nil for all of its rows
+	// evalOutline are the evaluation rows, nil without.
+	evalOutline *dataset.Outline
+	kept        []int // their numbers in Source, nil for all of its rows
 
 	picked   []int // rows of the data set that are checked; nil for all
 	total    int   // rows of the whole data set

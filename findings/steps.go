@@ -22,14 +22,22 @@ type plan struct {
 func (in *Input) outlineRows(f *facts) {
 	r, lengths := in.Recipe, f.lengths()
 	if r.EvalHoldout > 0 && r.EvalDatasetName == "" && (r.EvalStrategy != "no" || r.EvalOnStart) {
-		kept, _ := engine.HeldOut(len(lengths), r.EvalHoldout, int64(r.Seed))
-		part := make([]dataset.RowLength, len(kept))
-		for i, row := range kept {
-			part[i] = lengths[row]
-		}
-		lengths, in.kept = part, kept
+		kept, held := engine.HeldOut(len(lengths), r.EvalHoldout, int64(r.Seed))
+		in.evalOutline = in.actual.Outline(chosen(lengths, held))
+		lengths, in.kept = chosen(lengths, kept), kept
+	} else if f.eval != nil {
+		in.evalOutline = in.actual.Outline(f.eval.lengths())
 	}
 	in.outline = in.actual.Outline(lengths)
+}
+
+// chosen are the lengths of some of the rows, in their order.
+func chosen(lengths []dataset.RowLength, rows []int) []dataset.RowLength {
+	out := make([]dataset.RowLength, len(rows))
+	for i, row := range rows {
+		out[i] = lengths[row]
+	}
+	return out
 }
 
 // rowOf is the data set's number of a row of the outline.
@@ -46,7 +54,7 @@ func (in *Input) Scanned() *engine.Scanned {
 	if in.outline == nil || in.picked != nil || in.outline.Len() == 0 {
 		return nil
 	}
-	return &engine.Scanned{Name: in.Source.Name(), Outline: in.outline, Rows: in.kept}
+	return &engine.Scanned{Name: in.Source.Name(), Outline: in.outline, Rows: in.kept, Eval: in.evalOutline}
 }
 
 // planOf computes the run's size; where a sample was checked it stands for all rows.
