@@ -15,7 +15,7 @@ import (
 )
 
 // cacheVersion changes when facts are gathered differently.
-const cacheVersion = 3
+const cacheVersion = 4
 
 // stored is the form in which facts are kept.
 type stored struct {
