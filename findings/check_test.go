@@ -317,6 +317,7 @@ func TestCleanData(t *testing.T) {
 		"with system":     {[]string{`{"messages": [{"role": "system", "content": "be kind"}, ` + user + `, {"role": "assistant", "content": "a"}]}`, chats(9)[8]}, []string{"assistant_only_loss=true", "max_steps=10"}},
 		"tools":           {[]string{`{"messages": [` + user + `, {"role": "assistant", "content": "a"}], "tools": []}`, `{"messages": [` + user + `, {"role": "assistant", "content": "b"}], "tools": null}`}, []string{"max_steps=10", "assistant_only_loss=true"}},
 		"tokenized":       {ids(40), nil},
+		"rendered":        {[]string{`{"text": "<|start|>user\nsay<|end|>\n<|start|>assistant\na<|end|>"}`, `{"text": "<|start|>user\nsay<|end|>\n<|start|>assistant\nb<|end|>"}`}, []string{"max_steps=8"}},
 		"put together":    {[]string{`{"text": "### Instruction: say a ### Response: b", "instruction": "say a", "output": "b"}`, `{"text": "### Instruction: say c ### Response: d", "instruction": "say c", "output": "d"}`}, []string{"max_steps=8"}},
 		"chat and more":   {[]string{`{"messages": [` + user + `, {"role": "assistant", "content": "a"}], "text": "user: say", "answer": "7"}`, `{"messages": [` + user + `, {"role": "assistant", "content": "b"}], "text": "user: say", "answer": "8"}`}, []string{"max_steps=8", "assistant_only_loss=true"}},
 		"few rows":        {chats(5), []string{"per_device_train_batch_size=8", "gradient_accumulation_steps=1"}},

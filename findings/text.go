@@ -8,6 +8,13 @@ import (
 
 // textFindings are about what the template and the tokenizer make of the data's words.
 func textFindings(in *Input, f *facts) []Finding {
+	special := rowsFinding(in, f, "special-text", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagSpecialText) }).
+		with(in, "%[1]d rows (%[2]s) contain the text of a special token inside their own words; it becomes the token itself and can end or begin a turn.",
+			"%[1]d 行（%[2]s）的正文里含有特殊词元的文本；它会变成该词元本身，可能结束或开始一轮。", Fix{})
+	// Plain text of which most holds such tokens is a chat that was rendered beforehand.
+	if special != nil && special.Share > 0.5 && !in.Preparer.Shape().Conversational {
+		special.Severity = recipes.SeverityNote
+	}
 	list := gather(
 		rowsFinding(in, f, "template-drops", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagDropsText) }).
 			with(in, "%[1]d chats (%[2]s) lose text of a message in the template, such as think blocks of earlier turns.",
@@ -15,9 +22,7 @@ func textFindings(in *Input, f *facts) []Finding {
 		rowsFinding(in, f, "template-adds-think", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagAddsThink) }).
 			with(in, "The template writes a think block into %[1]d chats (%[2]s) whose data has none; an empty one is trained as the model's own.",
 				"模板在 %[1]d 段对话（%[2]s）中写入了数据里没有的思考块；空的思考块会被当作模型自己的话训练。", Fix{}),
-		rowsFinding(in, f, "special-text", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagSpecialText) }).
-			with(in, "%[1]d rows (%[2]s) contain the text of a special token inside their own words; it becomes the token itself and can end or begin a turn.",
-				"%[1]d 行（%[2]s）的正文里含有特殊词元的文本；它会变成该词元本身，可能结束或开始一轮。", Fix{}),
+		special,
 		rowsFinding(in, f, "boundary-merge", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagMerged) }).
 			with(in, "In %[1]d rows (%[2]s) the end of the prompt and the beginning of the completion become one token, which is trained but never seen when the model is used; end prompts on a line end.",
 				"%[1]d 行（%[2]s）的提示结尾与补全开头合成了一个词元，它被训练却在使用时从不出现；请让提示以换行结尾。", Fix{}),
