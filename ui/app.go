@@ -29,6 +29,7 @@ type app struct {
 	keys    []binding
 	stack   []dialog // the last one has the keys
 	note    notice
+	errors  []string // the last that were shown, for the log
 	now     func() time.Time
 	leaving bool
 
@@ -129,6 +130,11 @@ func (a *app) press(k tea.KeyPressMsg) tea.Cmd {
 
 // paste types text where typing goes.
 func (a *app) paste(s string) tea.Cmd {
+	if n := len(a.stack); n > 0 {
+		if d, ok := a.stack[n-1].(*templateDialog); ok {
+			return d.pasted(s)
+		}
+	}
 	s = strings.ReplaceAll(strings.TrimRight(s, "\r\n"), "\n", " ")
 	k := tea.KeyPressMsg{Text: s, Code: tea.KeyExtended}
 	if n := len(a.stack); n > 0 {
@@ -191,8 +197,13 @@ func (a *app) say(i ink, text string) tea.Cmd {
 	return tea.Tick(shown, func(time.Time) tea.Msg { return noticeOverMsg{} })
 }
 
-// fail shows an error as the sentence that it is.
-func (a *app) fail(err error) tea.Cmd { return a.say(inkError, "✗ "+err.Error()) }
+// fail shows an error as the sentence that it is, and keeps it for the log.
+func (a *app) fail(err error) tea.Cmd {
+	const kept = 100
+	a.errors = append(a.errors, a.now().Format("15:04:05")+" ✗ "+err.Error())
+	a.errors = a.errors[max(0, len(a.errors)-kept):]
+	return a.say(inkError, "✗ "+err.Error())
+}
 
 // noticeOverMsg makes the screen drop a line whose time is over.
 type noticeOverMsg struct{}
@@ -232,7 +243,8 @@ func (a *app) screen() []string {
 	lines := make([]string, 0, a.h)
 	lines = append(lines, fit(a.topLine(), a.w), fit(a.tabLine(), a.w))
 	lines = append(lines, block(body, a.frame.body.w, a.frame.body.h)...)
-	lines = append(lines, fit(a.footLine(), a.w))
+	foot := a.footLines()
+	lines = append(lines[:a.h-len(foot)], block(foot, a.w, len(foot))...)
 	for _, d := range a.stack {
 		lines = overlay(lines, d.view(a, a.w, a.h), a.w)
 	}
@@ -309,11 +321,22 @@ func (a *app) tabLine() string {
 	return b.String()
 }
 
-// footLine is the last line: a notice, or the keys that matter here.
-func (a *app) footLine() string {
-	if a.note.text != "" {
-		return " " + a.th.paint(a.note.ink, visible(a.note.text))
+// footLines are the last line: the keys that matter here, or a notice, which
+// takes more lines when it is long.
+func (a *app) footLines() []string {
+	if a.note.text == "" {
+		return []string{a.footLine()}
 	}
+	lines := wrap(visible(a.note.text), a.w-2)
+	lines = lines[:min(len(lines), a.h/4)]
+	for i, l := range lines {
+		lines[i] = " " + a.th.paint(a.note.ink, l)
+	}
+	return lines
+}
+
+// footLine shows the keys that matter here.
+func (a *app) footLine() string {
 	room := a.w - 1
 	var b strings.Builder
 	b.WriteByte(' ')

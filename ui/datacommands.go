@@ -38,14 +38,20 @@ func (a *app) openData(gen int) tea.Cmd {
 	}
 	r := a.recipe.r.Clone()
 	spec, model := a.data.dataSpec(), a.data.modelSpec()
-	old := a.data.set
+	old, stuck := a.data.set, a.data.stuck
 	lines := make(progressLine, 1)
 	work := func() tea.Msg {
 		defer close(lines)
 		if old != nil {
 			defer old.close()
 		}
+		if stuck != nil {
+			defer stuck.close()
+		}
 		set, dir, err := openSet(ctx, o, r, spec, model, lines)
+		if err != nil && set != nil {
+			return dataOpenedMsg{gen: gen, stuck: set, model: dir, err: err}
+		}
 		return dataOpenedMsg{gen: gen, set: set, model: dir, err: err}
 	}
 	return tea.Batch(work, listen(gen, lines))
@@ -63,7 +69,9 @@ func listen(gen int, lines progressLine) tea.Cmd {
 	}
 }
 
-// openSet opens everything that the Data page shows.
+// openSet opens everything that the Data page shows. With an error it returns
+// a set too when the rows can be read but not prepared as they are: then it
+// takes a mapping of columns or a template.
 func openSet(ctx context.Context, o Options, r *recipes.Recipe, spec, model string, lines progressLine) (*dataSet, string, error) {
 	open := o.OpenData
 	if open == nil {
@@ -95,9 +103,51 @@ func openSet(ctx context.Context, o Options, r *recipes.Recipe, spec, model stri
 	}
 	set, err := prepareSet(o, r, src, tok)
 	if err != nil {
+		if set = unprepared(o, r, src, tok); set != nil {
+			return set, dir, err
+		}
 		return nil, dir, errors.Join(err, tok.Close(), src.Close())
 	}
 	return set, dir, nil
+}
+
+// unprepared is open data with the recipe's options but no preparer, nil when
+// the options themselves are wrong.
+func unprepared(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.Tokenizer) *dataSet {
+	options := dataset.DefaultOptions()
+	if o.DataOptions != nil {
+		var err error
+		if options, err = o.DataOptions(r); err != nil {
+			return nil
+		}
+	}
+	s := &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, options: options}
+	if first, err := src.At(0); err == nil {
+		s.first = rowText(first)
+	}
+	return s
+}
+
+// closing closes what was opened for nobody.
+func closing(sets ...*dataSet) tea.Cmd {
+	return func() tea.Msg {
+		for _, s := range sets {
+			if s != nil {
+				s.close()
+			}
+		}
+		return nil
+	}
+}
+
+// shapeName is a shape with its rating.
+func shapeName(shape dataset.Shape) string {
+	if shape.Rating == "" {
+		return shape.Name
+	}
+	// The sign of a rating with care is two cells wide in some terminals and
+	// one in others, which would tear the border; our own sign is not.
+	return strings.ReplaceAll(shape.Rating, "⚠️", "▲") + " " + shape.Name
 }
 
 // prepareSet finds the shape of the rows and makes the preparer for a recipe.
@@ -114,13 +164,7 @@ func prepareSet(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.T
 		return nil, err
 	}
 	shape := prep.Shape()
-	name := shape.Name
-	if shape.Rating != "" {
-		// The sign of a rating with care is two cells wide in some terminals and
-		// one in others, which would tear the border; our own sign is not.
-		name = strings.ReplaceAll(shape.Rating, "⚠️", "▲") + " " + name
-	}
-	return &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, prep: prep, options: options, shape: name, why: shape.Why, maxLength: options.MaxLength,
+	return &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, prep: prep, options: options, shape: shapeName(shape), why: shape.Why, maxLength: options.MaxLength,
 		words: map[int]string{}, problems: map[int]string{}, asked: map[int]bool{}, lengths: newLengths(src.Len())}, nil
 }
 
@@ -145,25 +189,37 @@ func (s *dataSet) close() {
 func (a *app) prepareAgain(gen int, set *dataSet) tea.Cmd {
 	o, r := a.opt, a.recipe.r.Clone()
 	return set.using(func() tea.Msg {
-		fresh, err := prepareSet(o, r, set.src, set.tok)
-		if fresh != nil {
-			fresh.users = set.users
+		m := dataPreparedMsg{gen: gen}
+		m.set, m.err = prepareSet(o, r, set.src, set.tok)
+		if m.err != nil {
+			m.stuck = unprepared(o, r, set.src, set.tok)
 		}
-		return dataPreparedMsg{gen: gen, set: fresh, err: err}
+		for _, s := range []*dataSet{m.set, m.stuck} {
+			if s != nil {
+				s.users = set.users
+			}
+		}
+		return m
 	})
 }
 
 // dataPreparedMsg is the open data under a changed recipe.
 type dataPreparedMsg struct {
-	gen int
-	set *dataSet
-	err error
+	gen   int
+	set   *dataSet
+	stuck *dataSet // instead of set when the rows cannot be prepared any more
+	err   error
 }
 
 func (m dataPreparedMsg) apply(a *app) tea.Cmd {
 	p := a.data
 	if m.gen != p.gen {
 		return nil
+	}
+	if m.stuck != nil {
+		p.set, p.stuck, p.err = nil, m.stuck, m.err
+		p.detail, p.packed, p.flow = nil, nil, nil
+		return a.fail(m.err)
 	}
 	if m.err != nil {
 		return a.fail(m.err)
@@ -229,12 +285,29 @@ func (s *dataSet) look(row int) seenRow {
 		return out
 	}
 	out.length = measure(&ex)
+	if limit := s.packCut(out.length.full); limit > 0 {
+		ex.Labels = ex.Labels[:min(limit, len(ex.Labels))]
+		out.length = measure(&ex)
+		out.length.kept = limit
+	}
 	return out
+}
+
+// packCut is the length to which packing cuts a row of n tokens, 0 when it
+// does not: the packer cuts, so that a row prepared alone is still whole.
+func (s *dataSet) packCut(n int) int {
+	if o := s.options; o.Packing && !keepsLongRows(o) && o.MaxLength > 0 && n > o.MaxLength {
+		return o.MaxLength
+	}
+	return 0
 }
 
 // measure reads a prepared row's lengths.
 func measure(ex *dataset.Example) rowLength {
 	l := rowLength{full: max(ex.FullLength, len(ex.InputIDs)), kept: len(ex.InputIDs), dropped: ex.Dropped != ""}
+	if l.dropped {
+		return l
+	}
 	for _, label := range ex.Labels {
 		if label != dataset.IgnoreIndex {
 			l.trained++
@@ -246,23 +319,22 @@ func measure(ex *dataset.Example) rowLength {
 // searchPiece is how long a search looks before it reports.
 const searchPiece = 250 * time.Millisecond
 
-// searchRows looks for a text in the raw rows, a moment at a time.
-func (a *app) searchRows(finding int, set *dataSet, text string, from int) tea.Cmd {
+// searchRows looks for raw rows that are to be kept, a moment at a time.
+func (a *app) searchRows(finding int, set *dataSet, keep func(dataset.Row) bool, from int) tea.Cmd {
 	ctx := a.ctx
-	needle := strings.ToLower(text)
 	return set.using(func() tea.Msg {
 		var found []int
 		end := time.Now().Add(searchPiece)
 		at := from
 		for n := set.src.Len(); at < n && time.Now().Before(end) && ctx.Err() == nil; at++ {
 			row, err := set.src.At(at)
-			if err == nil && contains(row, needle) {
+			if err == nil && keep(row) {
 				found = append(found, at)
 			}
 		}
 		m := rowsFoundMsg{finding: finding, found: found, scanned: at}
 		if at < set.src.Len() && ctx.Err() == nil {
-			m.next = func() tea.Cmd { return a.searchRows(finding, set, text, at) }
+			m.next = func() tea.Cmd { return a.searchRows(finding, set, keep, at) }
 		}
 		return m
 	})

@@ -20,6 +20,7 @@ type dataPage struct {
 	gen int // of the open data, model and options together
 
 	set     *dataSet // nil while nothing is open
+	stuck   *dataSet // data that is open but cannot be prepared as it is
 	busy    string   // what is being opened
 	err     error
 	modelAt string // model folder, once resolved
@@ -35,6 +36,7 @@ type dataPage struct {
 	finding int    // a search is running while this is its generation
 
 	detail   *rowView
+	packed   *rowView // the sequences of the row, once they were looked at
 	stage    int
 	top      int // first line of the detail
 	flow     *flow
@@ -64,6 +66,7 @@ type dataSet struct {
 	why   string
 
 	options   dataset.Options
+	first     []string // the first row, of a set that cannot be prepared
 	maxLength int
 	scan      *dataset.Scan  // nil until it is open
 	strip     stripInfo      // what the scan says of all rows
@@ -153,7 +156,7 @@ func (p *dataPage) reopen() tea.Cmd {
 	if p.scanning {
 		p.stopScan()
 	}
-	p.detail, p.flow = nil, nil
+	p.detail, p.packed, p.flow = nil, nil, nil
 	return p.a.openData(p.gen)
 }
 
@@ -187,6 +190,7 @@ func (m dataProgressMsg) apply(a *app) tea.Cmd {
 type dataOpenedMsg struct {
 	gen   int
 	set   *dataSet
+	stuck *dataSet // instead of set when err is about the shape of the rows
 	model string
 	err   error
 }
@@ -194,9 +198,9 @@ type dataOpenedMsg struct {
 func (m dataOpenedMsg) apply(a *app) tea.Cmd {
 	p := a.data
 	if m.gen != p.gen {
-		return nil
+		return closing(m.set, m.stuck)
 	}
-	p.busy, p.err = "", m.err
+	p.busy, p.err, p.stuck = "", m.err, m.stuck
 	if m.model != "" {
 		p.modelAt = m.model
 	}
@@ -246,6 +250,7 @@ func (p *dataPage) refresh() tea.Cmd {
 		return nil
 	}
 	p.place()
+	p.stage = min(p.stage, p.stages()-1)
 	var need []int
 	from, to := p.list.Window(p.rows())
 	for i := from; i < to; i++ {
@@ -259,6 +264,7 @@ func (p *dataPage) refresh() tea.Cmd {
 	if len(need) > 0 {
 		cmds = append(cmds, p.a.lookAt(p.gen, p.set, need))
 	}
+	cmds = append(cmds, p.readPacked())
 	if row := p.row(p.list.Cursor()); row >= 0 && (p.detail == nil || p.detail.row != row || p.detail.gen != p.gen) {
 		cmds = append(cmds, p.a.viewRow(p.gen, p.set, row))
 	}
@@ -385,10 +391,10 @@ func (p *dataPage) scrollDetail(d int) tea.Cmd {
 
 // turnStage goes to another stage of the preparation.
 func (p *dataPage) turnStage(d int) tea.Cmd {
-	n := int(stageCount)
-	p.stage = ((p.stage+d)%n + n) % n
+	n := p.stages()
+	p.stage = ((min(p.stage, n-1)+d)%n + n) % n
 	p.top, p.flow = 0, nil
-	return nil
+	return p.readPacked()
 }
 
 // nextProblem goes to the next row that is cut, dropped or not trained on.
@@ -455,12 +461,20 @@ func (p *dataPage) keepsWhole(limit int) string {
 	return p.a.tf("keeps %.0f%% of the rows whole (of %s looked at)", share*100, count(p.set.lengths.known))
 }
 
+// shown is what the detail shows: the row, or the sequences that it is packed into.
+func (p *dataPage) shown() *rowView {
+	if p.stage == stagePacked && p.packs() {
+		return p.packed
+	}
+	return p.detail
+}
+
 // copyRow puts the chosen row's text on the clipboard of the terminal.
 func (p *dataPage) copyRow() tea.Cmd {
-	if p.detail == nil {
+	if p.shown() == nil {
 		return nil
 	}
-	return tea.Batch(tea.SetClipboard(p.detail.plain(p.stage)), p.a.say(inkGood, p.a.tf("row %s copied", count(p.detail.row))))
+	return tea.Batch(tea.SetClipboard(p.shown().plain(p.stage)), p.a.say(inkGood, p.a.tf("row %s copied", count(p.detail.row))))
 }
 
 // wheel scrolls the list or the detail; click chooses a row.

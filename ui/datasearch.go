@@ -2,10 +2,15 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"sftui/dataset"
+	"sftui/dataset/jinja"
 )
 
 // sort goes to the next order of the list.
@@ -111,17 +116,84 @@ func (p *dataPage) find(text string) tea.Cmd {
 	if text == "" || p.set == nil {
 		return p.refresh()
 	}
-	if keep, ok := lengthFilter(text); ok {
+	if keep, ok := p.knownFilter(text); ok {
 		p.order = []int{}
 		for row := range p.set.src.Len() {
-			if l, known := p.set.lengths.at(row); known && keep(l) {
+			if keep(row) {
 				p.order = append(p.order, row)
 			}
 		}
 		return p.refresh()
 	}
+	keep, ok := columnFilter(text, p.set.src.Columns())
+	if !ok {
+		needle := strings.ToLower(text)
+		keep = func(row dataset.Row) bool { return contains(row, needle) }
+	}
 	p.order, p.scanned = []int{}, 0
-	return p.a.searchRows(p.finding, p.set, text, 0)
+	return p.a.searchRows(p.finding, p.set, keep, 0)
+}
+
+// knownFilter reads a condition that is answered by what is known of the rows
+// already: of their lengths, or is:cut, is:dropped, is:untrained, is:broken.
+func (p *dataPage) knownFilter(text string) (keep func(row int) bool, ok bool) {
+	set := p.set
+	if text == "is:broken" {
+		return func(row int) bool { return set.problems[row] != "" }, true
+	}
+	ofLength, ok := map[string]func(rowLength) bool{
+		"is:cut":       func(l rowLength) bool { return !l.dropped && l.full > l.kept },
+		"is:dropped":   func(l rowLength) bool { return l.dropped },
+		"is:untrained": func(l rowLength) bool { return l.trained == 0 },
+	}[text]
+	if !ok {
+		ofLength, ok = lengthFilter(text)
+	}
+	return func(row int) bool {
+		l, known := set.lengths.at(row)
+		return known && ofLength(l)
+	}, ok
+}
+
+// columnFilter reads a condition on a column's value: name=value, name!=value,
+// name>number, name<number, or name:text for a text that occurs in it.
+func columnFilter(text string, columns []string) (keep func(dataset.Row) bool, ok bool) {
+	at := strings.IndexAny(text, "=!<>:")
+	if at <= 0 || !slices.Contains(columns, strings.TrimSpace(text[:at])) {
+		return nil, false
+	}
+	name, op, value := strings.TrimSpace(text[:at]), text[at:at+1], text[at+1:]
+	if op == "!" {
+		if !strings.HasPrefix(value, "=") {
+			return nil, false
+		}
+		value = value[1:]
+	}
+	value = strings.ToLower(strings.TrimSpace(value))
+	number, err := strconv.ParseFloat(value, 64)
+	if (op == "<" || op == ">") && err != nil {
+		return nil, false
+	}
+	return func(row dataset.Row) bool {
+		v, _ := row.Get(name)
+		switch op {
+		case ":":
+			return contains(v, value)
+		case "=", "!":
+			return (strings.ToLower(cellText(v)) == value) == (op == "=")
+		}
+		n, err := strconv.ParseFloat(cellText(v), 64)
+		return err == nil && (op == "<" && n < number || op == ">" && n > number)
+	}, true
+}
+
+// cellText is a value as a person would type it: a text as it is, null for
+// nothing, anything else as JSON.
+func cellText(v any) string {
+	if s, ok := v.(string); ok {
+		return s
+	}
+	return jinja.EncodeJSON(v, jinja.JSONOptions{})
 }
 
 // lengthFilter reads a condition on a row's lengths.

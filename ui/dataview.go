@@ -39,6 +39,13 @@ func (p *dataPage) emptyView(w, h int) []string {
 		}
 		lines = append(lines, "", " "+th.paint(inkKey, "o")+"  "+a.t("open another data set"), " "+th.paint(inkKey, "M")+"  "+a.t("choose another model"), " "+th.paint(inkKey, "O")+"  "+a.t("open another recipe"),
 			" "+th.paint(inkKey, "3")+"  "+a.t("look at the recipe"))
+		if p.stuck != nil && p.err != nil {
+			lines = append(lines, " "+th.paint(inkKey, "m")+"  "+a.t("say which column is what"), " "+th.paint(inkKey, "t")+"  "+a.t("write a formatting template"),
+				"", " "+th.paint(inkTitle, a.t("the first row")))
+			for _, l := range p.stuck.first {
+				lines = append(lines, " "+fit(visible(l), w-4))
+			}
+		}
 	case p.busy != "":
 		lines = append(lines, " "+th.paint(inkAccent, "● "+visible(p.busy)+" …"), "",
 			" "+th.paint(inkDim, a.tf("data  %s", visible(p.dataSpec()))), " "+th.paint(inkDim, a.tf("model %s", visible(p.modelSpec()))))
@@ -133,7 +140,7 @@ func (r rowLines) Line(i, w int, selected bool) string {
 // detailPane is the chosen row in one stage of its preparation.
 func (p *dataPage) detailPane(w, h int) []string {
 	a, th := p.a, p.a.th
-	v := p.detail
+	v := p.shown()
 	if v == nil || w < 4 {
 		return th.pane(a.t("reading the row …"), nil, w, h, false)
 	}
@@ -166,6 +173,9 @@ func (p *dataPage) detailPane(w, h int) []string {
 // detailTitle tells the row's lengths.
 func (p *dataPage) detailTitle(v *rowView) string {
 	a, th := p.a, p.a.th
+	if v.borders != nil {
+		return p.packedTitle(v)
+	}
 	if v.err != nil {
 		return a.tf("row %s", count(v.row)) + " · " + th.paint(inkError, "✗ "+a.t("cannot be prepared"))
 	}
@@ -180,7 +190,7 @@ func (p *dataPage) detailTitle(v *rowView) string {
 func (p *dataPage) stageLine(w int) string {
 	a, th := p.a, p.a.th
 	var parts []string
-	for i, name := range stageNames {
+	for i, name := range stageNames[:p.stages()] {
 		text := a.t(name)
 		if i == p.stage {
 			text = th.paint(inkTab, text)
@@ -236,6 +246,9 @@ func wrapVisible(s string, w int) []string {
 func (p *dataPage) flowLines(v *rowView, w, h int) []string {
 	if f := p.flow; f == nil || f.v != v || f.width != w || f.stage != p.stage || f.th != p.a.th {
 		p.flow = newFlow(v, p.a.th, p.a.t, p.stage, w)
+		if v.focus > 0 && p.top == 0 {
+			p.top = p.flow.seek(v.focus)
+		}
 	}
 	lines, done := p.flow.window(p.top, h)
 	if done && len(lines) < h && p.top > 0 {
@@ -341,7 +354,15 @@ func (p *dataPage) lossLine() string {
 		return ""
 	}
 	c := cuts[0]
-	return p.a.tf("cut: %s tokens, %s whole answers, %s end tokens", count(int64(c.Tokens)), count(int64(c.AnswersLost)), count(int64(c.EOSLost)))
+	switch {
+	case keepsLongRows(p.set.options):
+		return p.a.plural(int(c.Rows+.5), "%s long row is split, nothing is lost", "%s long rows are split, nothing is lost")
+	case p.set.options.LongRows == dataset.LongDrop:
+		return p.a.plural(int(c.Rows+.5), "%s long row is dropped", "%s long rows are dropped")
+	}
+	a := p.a
+	return a.t("cut:") + " " + a.plural(int(c.Tokens), "%s token", "%s tokens") + ", " +
+		a.plural(int(c.AnswersLost), "%s whole answer", "%s whole answers") + ", " + a.plural(int(c.EOSLost), "%s end token", "%s end tokens")
 }
 
 // logAxis labels the histogram's scale and marks max_length.

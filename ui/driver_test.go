@@ -50,7 +50,10 @@ func newDriver(t testing.TB, w, h int, change func(o *Options)) *driver {
 	d := &driver{t: t, a: a, root: root}
 	t.Cleanup(func() {
 		cancel()
-		if s := a.data.set; s != nil {
+		for _, s := range []*dataSet{a.data.set, a.data.stuck} {
+			if s == nil {
+				continue
+			}
 			// Every command has run, or was thrown away by a benchmark.
 			_ = s.tok.Close()
 			_ = s.src.Close()

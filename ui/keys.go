@@ -46,14 +46,17 @@ func dataKeys() []binding {
 		{p, []string{"G", "end"}, "G", "", "last row", nil, func(a *app) tea.Cmd { return a.data.end() }},
 		{p, []string{"n"}, "n", "next problem", "next row that is cut, dropped or has no trained token", nil, func(a *app) tea.Cmd { return a.data.nextProblem(1) }},
 		{p, []string{"N"}, "N", "", "previous row with a problem", nil, func(a *app) tea.Cmd { return a.data.nextProblem(-1) }},
-		{p, []string{"tab", "right", "l"}, "tab", "stage", "next stage: raw › converted › rendered › tokens › labels › truncated", nil, func(a *app) tea.Cmd { return a.data.turnStage(1) }},
+		{p, []string{"tab", "right", "l"}, "tab", "stage", "next stage: raw › converted › rendered › tokens › labels › truncated › packed", nil, func(a *app) tea.Cmd { return a.data.turnStage(1) }},
 		{p, []string{"shift+tab", "left"}, "shift+tab", "", "previous stage", nil, func(a *app) tea.Cmd { return a.data.turnStage(-1) }},
 		{p, []string{"J", "shift+down", "space"}, "J K", "scroll", "scroll the row's text down", nil, func(a *app) tea.Cmd { return a.data.scrollDetail(a.h / 4) }},
 		{p, []string{"K", "shift+up"}, "K", "", "scroll the row's text up", nil, func(a *app) tea.Cmd { return a.data.scrollDetail(-a.h / 4) }},
 		{p, []string{"i"}, "i", "ids", "tokens as a table with ids, labels and roles", nil, do(func(a *app) { a.data.ids, a.data.top = !a.data.ids, 0 })},
-		{p, []string{"/"}, "/", "search", "search the rows for a text, or for tokens>2000, trained<50%", nil, do(func(a *app) { a.data.search = newField(a.data.query) })},
+		{p, []string{"/"}, "/", "search", "find rows: a text, tokens>2000, trained<50%, is:cut, or a column as in source=wiki", nil, do(func(a *app) { a.data.search = newField(a.data.query) })},
 		{p, []string{"s"}, "s", "sort", "sort: file order, longest, shortest, least trained first", nil, func(a *app) tea.Cmd { return a.data.sort() }},
 		{p, []string{"L"}, "L", "max_length", "set max_length in the recipe", nil, do(func(a *app) { a.data.limit = newField("") })},
+		{p, []string{"c"}, "c", "", "choose what becomes of rows longer than max_length: truncate, drop or split", nil, func(a *app) tea.Cmd { return a.data.chooseLongRows() }},
+		{p, []string{"m"}, "m", "", "say which column is what: messages, prompt, completion, text …", nil, func(a *app) tea.Cmd { return a.data.mapColumns() }},
+		{p, []string{"t"}, "t", "", "write a formatting template, with what it makes of this row", nil, func(a *app) tea.Cmd { return a.data.editFormatting() }},
 		{p, []string{"h"}, "h", "", "show or hide the histogram of lengths", nil, do(func(a *app) { a.data.toggleHistogram() })},
 		{p, []string{"y"}, "y", "", "copy the row as it is shown to the clipboard", nil, func(a *app) tea.Cmd { return a.data.copyRow() }},
 		{p, []string{"esc"}, "esc", "", "show all rows again", nil, func(a *app) tea.Cmd { return a.data.find("") }},
@@ -311,6 +314,11 @@ func (a *app) showLog() {
 		var lines []string
 		for _, l := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
 			lines = append(lines, wrapVisible(l, w)...)
+		}
+		for _, e := range a.errors {
+			for _, l := range wrap(visible(e), w) {
+				lines = append(lines, a.th.paint(inkError, l))
+			}
 		}
 		if own != "" {
 			lines = append(lines, a.th.paint(inkDim, a.tf("What native libraries print here goes to %s", own)))

@@ -64,6 +64,10 @@ func (p *recipePage) startEdit() tea.Cmd {
 	f := p.fields[key]
 	v, _ := p.r.Get(key)
 	switch {
+	case key == "formatting" && p.a.data.canTry():
+		return p.a.data.editFormatting()
+	case key == "columns" && p.a.data.canTry():
+		return p.a.data.mapColumns()
 	case f.Kind == recipes.KindBool && !f.Nullable:
 		return p.set(key, strconv.FormatBool(v != "true"))
 	case f.Kind == recipes.KindBool, len(f.Enum) > 0:

@@ -31,6 +31,9 @@ func (s *dataSet) view(row int) *rowView {
 	}
 	v.dropped = seen.Dropped
 	v.from, v.to = seen.KeptFrom, seen.KeptTo
+	if limit := s.packCut(len(seen.IDs)); limit > 0 {
+		v.from, v.to = 0, limit
+	}
 	for _, st := range seen.Stages {
 		v.addStage(st)
 	}

@@ -17,11 +17,12 @@ const (
 	stageTokens
 	stageLabels
 	stageTruncated
+	stagePacked // only where rows are packed
 	stageCount
 )
 
 // stageNames are what the stages are called.
-var stageNames = [stageCount]string{"raw", "converted", "rendered", "tokens", "labels", "truncated"}
+var stageNames = [stageCount]string{"raw", "converted", "rendered", "tokens", "labels", "truncated", "packed"}
 
 // rowView is one row through all stages, ready to be drawn.
 type rowView struct {
@@ -37,7 +38,11 @@ type rowView struct {
 	eosLost  bool                  // the last trained token is cut off
 	dropped  string
 	notes    [stageCount]string // what each stage did, one sentence
-	err      error
+	borders  map[int]string     // lines before a token: where the rows of a pack meet; nil when not packed
+	// packedRows are the rows in the pack, with the row itself.
+	packedRows []int
+	focus      int // token of the pack at which the row itself begins
+	err        error
 }
 
 // tokenView is one token.
@@ -150,9 +155,20 @@ func (f *flow) spelling(t tokenView) string {
 	return text
 }
 
+// seek is the line at which token i begins.
+func (f *flow) seek(i int) int {
+	for f.next <= i && f.next <= len(f.v.tokens) {
+		f.step()
+	}
+	return max(0, len(f.lines)-1)
+}
+
 // borders draws the line at which max_length cuts.
 func (f *flow) borders(i int) {
 	v := f.v
+	if text, ok := v.borders[i]; ok {
+		f.rule(inkAccent, text)
+	}
 	if v.from > 0 && i == v.from && !f.atKeep {
 		f.atKeep = true
 		f.rule(inkWarn, fmt.Sprintf(f.tr("max_length %s keeps from here: %s tokens before are cut"), count(v.limit), count(v.from)))
@@ -191,7 +207,7 @@ const templateWords = 8
 func (f *flow) announce(i int) {
 	t := f.v.tokens[i]
 	switch {
-	case i < f.announced:
+	case i < f.announced, f.v.borders != nil:
 	case t.role != "":
 		if i == 0 || f.v.tokens[i-1].role != t.role {
 			f.roleLine(i)

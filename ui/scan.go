@@ -143,7 +143,7 @@ func (m lengthsMsg) apply(a *app) tea.Cmd {
 // pollScan gathers what the scan has found since the last time.
 func (a *app) pollScan(gen int, set *dataSet, have []bool, wait time.Duration) tea.Cmd {
 	ctx, scan := a.ctx, set.scan
-	limit, mode := set.maxLength, set.options.TruncationMode
+	limit, mode, o := set.maxLength, set.options.TruncationMode, set.options
 	return func() tea.Msg {
 		if !sleep(ctx, wait) {
 			return nil
@@ -156,7 +156,7 @@ func (a *app) pollScan(gen int, set *dataSet, have []bool, wait time.Duration) t
 			}
 			if r, ok := scan.Length(i); ok {
 				have[i] = true
-				m.seen = append(m.seen, seenRow{row: i, length: cutLength(r, limit, mode)})
+				m.seen = append(m.seen, seenRow{row: i, length: cutLength(r, o)})
 			}
 		}
 		for row, problem := range scan.Failures() {
@@ -194,13 +194,18 @@ func roundUp(n int) int { return (n + 63) / 64 * 64 }
 // cutLength is what a max_length leaves of a row. Which tokens between the
 // first and the last trained one carry loss is not kept by the scan; the count
 // of a cut row is a lower bound until the row is looked at.
-func cutLength(r dataset.RowLength, limit int, mode string) rowLength {
+func cutLength(r dataset.RowLength, o dataset.Options) rowLength {
+	limit, mode := o.MaxLength, o.TruncationMode
 	l := rowLength{full: r.Tokens, kept: r.Tokens, trained: r.Trained, dropped: r.Dropped}
 	if r.Failed {
 		l.full = -1
 		return l
 	}
-	if limit <= 0 || r.Tokens <= limit {
+	if limit <= 0 || r.Tokens <= limit || keepsLongRows(o) {
+		return l
+	}
+	if o.LongRows == dataset.LongDrop {
+		l.kept, l.trained, l.dropped = 0, 0, true
 		return l
 	}
 	l.kept = limit

@@ -5,7 +5,7 @@ import "maps"
 // chineseTexts are the workbench's texts in Simplified Chinese, by the English
 // text that stands in the code. A test fails when one is missing or takes other
 // values than the English one.
-var chineseTexts = joined(chineseFrame, chinesePages, chineseRuns, chineseKeys)
+var chineseTexts = joined(chineseFrame, chinesePages, chineseData, chineseRuns, chineseKeys)
 
 // joined makes one table of several.
 func joined(tables ...map[string]string) map[string]string {
@@ -82,15 +82,16 @@ var chinesePages = map[string]string{
 	"dropped":                              "已丢弃", "(with ids)": "（含编号）",
 	"This row has no tokens.": "此行没有词元。",
 	"raw":                     "原始", "converted": "转换", "rendered": "渲染", "labels": "标签", "truncated": "截断",
-	"length in tokens":                                "词元长度",
-	"p50 %s   p95 %s   p99 %s   max %s (row %s)":      "p50 %s   p95 %s   p99 %s   最长 %s（第 %s 行）",
-	"waits while a run is live":                       "训练进行中，扫描等待",
-	"scanning":                                        "正在扫描",
-	"%s of %s rows · %s left":                         "%s / %s 行 · 还需 %s",
-	"estimate from %s of %s rows":                     "由 %s / %s 行估计",
-	"max_length: none, every row is kept whole":       "max_length 未设：每行都保持完整",
-	"max_length %s keeps %.0f%% of rows whole":        "max_length %s 使 %.0f%% 的行保持完整",
-	"cut: %s tokens, %s whole answers, %s end tokens": "截去：%s 词元，%s 个完整回答，%s 个结束词元",
+	"length in tokens":                           "词元长度",
+	"p50 %s   p95 %s   p99 %s   max %s (row %s)": "p50 %s   p95 %s   p99 %s   最长 %s（第 %s 行）",
+	"waits while a run is live":                  "训练进行中，扫描等待",
+	"scanning":                                   "正在扫描",
+	"%s of %s rows · %s left":                    "%s / %s 行 · 还需 %s",
+	"estimate from %s of %s rows":                "由 %s / %s 行估计",
+	"max_length: none, every row is kept whole":  "max_length 未设：每行都保持完整",
+	"max_length %s keeps %.0f%% of rows whole":   "max_length %s 使 %.0f%% 的行保持完整",
+	"cut:": "截去：", "%s token": "%s 词元", "%s tokens": "%s 词元", "%s whole answer": "%s 个完整回答", "%s whole answers": "%s 个完整回答",
+	"%s end token": "%s 个结束词元", "%s end tokens": "%s 个结束词元",
 	"%s row": "%s 行", "%s rows": "%s 行", "exact, %s row": "精确，%s 行", "exact, %s rows": "精确，%s 行",
 	"max_length %s keeps from here: %s tokens before are cut":     "max_length %s 从此处保留：之前的 %s 个词元被截去",
 	"max_length %s cuts here: %s tokens lost, %s of them trained": "max_length %s 在此截断：丢失 %s 个词元，其中 %s 个参与训练",
