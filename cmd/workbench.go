@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -72,6 +73,9 @@ func openWorkbench(ctx context.Context, o *ui.Options) error {
 		return setup.ResolveModel(ctx, name, revision, nil)
 	})
 	o.Forecast = workbenchForecast(exe)
+	o.Chat = func(ctx context.Context, args []string) *exec.Cmd {
+		return exec.CommandContext(ctx, exe, append([]string{"chat"}, args...)...)
+	}
 	o.StartRun = func(dir string, args []string) (<-chan error, error) {
 		p, err := engine.Spawn(exe, dir, args)
 		if err != nil {

@@ -126,7 +126,7 @@ func (d *driver) take(msg tea.Msg) {
 // waits reports whether a command passes time: its function is known by name.
 func waits(cmd tea.Cmd) bool {
 	name := runtimeName(reflect.ValueOf(cmd).Pointer())
-	for _, slow := range []string{"watch", "waitExit", "tea.Tick", "v2.Tick", ".Tick", "listen"} {
+	for _, slow := range []string{"watch", "readChat", "waitExit", "tea.Tick", "v2.Tick", ".Tick", "listen"} {
 		if strings.Contains(name, slow) {
 			return true
 		}
@@ -140,7 +140,7 @@ func (d *driver) poll() {
 	d.wait = nil
 	for _, c := range held {
 		name := runtimeName(reflect.ValueOf(c).Pointer())
-		if strings.Contains(name, "watch") {
+		if strings.Contains(name, "watch") || strings.Contains(name, "readChat") {
 			d.take(c())
 		}
 	}

@@ -166,6 +166,7 @@ func otherKeys() []binding {
 
 		{pageSamples, []string{"j", "down", "tab", "right"}, "j k", "prompt", "next prompt", nil, func(a *app) tea.Cmd { return a.samples.move(1) }},
 		{pageSamples, []string{"k", "up", "shift+tab", "left"}, "k", "", "previous prompt", nil, func(a *app) tea.Cmd { return a.samples.move(-1) }},
+		{pageSamples, []string{"c", "enter"}, "c", "chat", "talk to a checkpoint of the run, its final model or the base model", nil, func(a *app) tea.Cmd { return a.samples.chooseChat() }},
 		{pageSamples, []string{"J", "space", "pgdown"}, "J K", "scroll", "scroll down", nil, func(a *app) tea.Cmd { return a.samples.scrollText(8) }},
 		{pageSamples, []string{"K", "pgup"}, "K", "", "scroll up", nil, func(a *app) tea.Cmd { return a.samples.scrollText(-8) }},
 

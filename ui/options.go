@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"os/exec"
 
 	"sftui/dataset"
 	"sftui/recipes"
@@ -34,6 +35,9 @@ type Options struct {
 	Check func(ctx context.Context, r *recipes.Recipe, lang recipes.Language) ([]Finding, error)
 	// Forecast works out what a run of a recipe needs, with some options changed.
 	Forecast func(ctx context.Context, recipe []byte, changes map[string]string) (*Forecast, error)
+	// Chat is the process of `sftui chat` with the given arguments, not started
+	// yet; it ends with the context.
+	Chat func(ctx context.Context, args []string) *exec.Cmd
 	// StartRun starts training in a process of its own that outlives the
 	// workbench. The channel gives the process's end.
 	StartRun func(runDir string, args []string) (exited <-chan error, err error)

@@ -82,8 +82,11 @@ func (v *rowView) addSequence(s *dataSet, e *dataset.Example, title, between str
 			if i == 0 {
 				text = title + text
 			}
-			if e.Rows[i] == v.row && v.focus == 0 {
-				v.focus = at
+			if e.Rows[i] == v.row {
+				text = "▸ " + text
+				if v.focus == 0 {
+					v.focus = at
+				}
 			}
 			v.borders[at] = text
 			at += int(n)

@@ -12,9 +12,10 @@ import (
 // prompts at each evaluation, beside the reference answer.
 type samplesPage struct {
 	still
-	a   *app
-	at  int // which prompt
-	top int
+	a    *app
+	at   int // which prompt
+	top  int
+	talk *talk // nil while no conversation is open
 }
 
 // prompts are the different prompts of the run's samples, in order.
@@ -48,18 +49,27 @@ func (p *samplesPage) scrollText(d int) tea.Cmd {
 	return nil
 }
 
-func (p *samplesPage) wheel(_, _, d int) tea.Cmd { return p.scrollText(d) }
+func (p *samplesPage) wheel(_, _, d int) tea.Cmd {
+	if p.talk != nil {
+		p.talk.up = max(0, p.talk.up-d)
+		return nil
+	}
+	return p.scrollText(d)
+}
 
 // view draws the Samples page.
 func (p *samplesPage) view(w, h int) []string {
 	a, th := p.a, p.a.th
+	if p.talk != nil {
+		return p.talk.view(a, w, h)
+	}
 	prompts := p.prompts()
 	if len(prompts) == 0 {
 		lines := []string{"", " " + a.t("No samples yet.")}
 		for _, l := range wrap(a.t("A run with sample_prompts (page 3, group sftui) answers them before the first step, at each evaluation and at the end; the answers appear here."), w-6) {
 			lines = append(lines, " "+th.paint(inkDim, l))
 		}
-		lines = append(lines, "", " "+th.paint(inkKey, "3")+"  "+a.t("the recipe"), " "+th.paint(inkKey, "5")+"  "+a.t("open an earlier run"))
+		lines = append(lines, "", " "+th.paint(inkKey, "c")+"  "+a.t("talk to the model, or to a checkpoint of the run"), " "+th.paint(inkKey, "3")+"  "+a.t("the recipe"), " "+th.paint(inkKey, "5")+"  "+a.t("open an earlier run"))
 		return th.pane(a.t("Samples"), lines, w, h, true)
 	}
 	p.at = min(p.at, len(prompts)-1)

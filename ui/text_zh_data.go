@@ -44,3 +44,26 @@ var chineseData = map[string]string{
 	"%s long row is dropped":                                "%s 个长行被丢弃",
 	"%s long rows are dropped":                              "%s 个长行被丢弃",
 }
+
+// chineseChat are the texts of a conversation.
+var chineseChat = map[string]string{
+	"The model's process has ended; esc goes back.":                       "模型进程已结束；esc 返回。",
+	"The model is loaded and compiled before the first word …":            "首个词之前要加载并编译模型 …",
+	"Write a message. Replies are greedy: the likeliest token each time.": "请输入消息。回复为贪心解码：每次取最可能的词元。",
+	"send":           "发送",
+	"stop the reply": "停止回复",
+	"begin anew":     "重新开始",
+	"chat with %s":   "与 %s 对话",
+	"This program cannot start a chat; use `sftui chat`.": "此程序无法启动对话；请用 `sftui chat`。",
+	"Talk to which model?":                                "与哪个模型对话？",
+	"final model of %s":                                   "%s 的最终模型",
+	"newest":                                              "最新",
+	"step %s of %s":                                       "第 %s 步（%s）",
+	"the base model":                                      "基础模型",
+	"It takes cores and memory from the live run.":        "会占用进行中训练的核与内存。",
+	"talk to the model, or to a checkpoint of the run":    "与模型或训练的检查点对话",
+	"user":        "用户",
+	"assistant":   "助手",
+	"length":      "达到长度上限",
+	"interrupted": "已中断",
+}

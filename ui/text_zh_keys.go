@@ -55,6 +55,7 @@ var chineseKeys = map[string]string{
 	"fork": "分叉", "start a new run of the open recipe from this run's newest checkpoint": "以此训练最新的检查点为起点，用当前配方另起训练",
 	"its recipe": "其配方", "open the run's recipe, to start another from it": "打开此训练的配方，以便另起训练", "CSV": "CSV", "write the steps of the run, and of those laid over it, as CSV": "把此训练和叠加的训练的各步写成 CSV",
 	"delete the run's folder, after a question": "确认后删除训练文件夹",
+	"chat": "对话", "talk to a checkpoint of the run, its final model or the base model": "与此训练的检查点、最终模型或基础模型对话",
 	"next prompt": "下一个提示", "previous prompt": "上一个提示", "scroll down": "向下滚动", "scroll up": "向上滚动", "look at the data": "查看数据",
 
 	"Data: rows, tokens and what carries loss": "数据：行、词元、哪些计算损失", "Findings: what would fail or surprise": "检查：会失败或出乎意料之处",

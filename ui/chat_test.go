@@ -1,0 +1,63 @@
+package ui
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// chatScript answers like `sftui chat --json`: in pieces, then the whole.
+const chatScript = `read line; case "$line" in *prompt*ping*) ;; *) echo "{\"error\": \"unexpected $# \"}";; esac
+echo '{"token": "po"}'; echo '{"token": "ng"}'; echo '{"reply": "pong", "tokens": 3, "seconds": 0.5, "finish": "stop"}'
+read line; case "$line" in *messages*assistant*pong*again*) echo '{"error": "no more"}';; esac
+read line; echo "out of memory" >&2; exit 3`
+
+// A conversation streams, shows errors where they happen, and survives the
+// end of the model's process.
+func TestChatWithAModel(t *testing.T) {
+	for _, size := range sizes {
+		var given []string
+		d := newDriver(t, size[0], size[1], func(o *Options) {
+			o.Chat = func(ctx context.Context, args []string) *exec.Cmd {
+				given = args
+				return exec.CommandContext(ctx, "sh", "-c", chatScript)
+			}
+		})
+		d.press("6").want("talk to the model").press("c").want("Talk to which model?", "the base model").press("enter")
+		d.want("chat with model", "Write a message")
+		if got := strings.Join(given, " "); got != "--model testdata/model --json max_new_tokens=256" {
+			t.Errorf("sftui chat %s", got)
+		}
+		d.typeText("ping 1").press("enter").want("ping 1", "loaded and compiled")
+		d.poll()
+		d.want("   po ")
+		d.poll()
+		d.poll()
+		d.want("pong", "3 tokens · 0.5 s · stop", "begin anew").golden("chat")
+		d.typeText("again").press("enter")
+		d.poll()
+		d.want("no more")
+		d.typeText("and again").press("enter")
+		d.poll()
+		d.want("out of memory", "process has ended").press("esc").want("No samples yet.")
+	}
+}
+
+// The checkpoints of the open run are offered, the newest first.
+func TestChatOffersCheckpoints(t *testing.T) {
+	d, f := liveRun(t, 100, 30, steps(40))
+	d.a.opt.Chat = func(ctx context.Context, args []string) *exec.Cmd {
+		return exec.CommandContext(ctx, "sh", "-c", "echo "+strings.Join(args, " ")+" >&2; exit 1")
+	}
+	for _, name := range []string{"checkpoint-20", "checkpoint-40"} {
+		if err := os.Mkdir(filepath.Join(f.r.Dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.press("6", "c").want("step 40 of", "newest", "step 20 of", "from the live run").press("down", "enter")
+	d.poll()
+	d.want("--step 20 --json")
+}
