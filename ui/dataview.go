@@ -200,6 +200,12 @@ func (p *dataPage) stageLine(w int) string {
 		parts = append(parts, text)
 	}
 	line := strings.Join(parts, th.paint(inkDim, " › "))
+	if width(line) > w {
+		line = strings.Join(parts, th.paint(inkDim, "›"))
+	}
+	for first := 1; width(line) > w && first <= p.stage; first++ { // the open stage stays in sight
+		line = th.paint(inkDim, "…›") + strings.Join(parts[first:], th.paint(inkDim, "›"))
+	}
 	if p.ids && p.stage >= stageTokens {
 		line += th.paint(inkDim, "  "+a.t("(with ids)"))
 	}

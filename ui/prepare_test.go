@@ -115,7 +115,7 @@ func TestPackedRowsShowTheirBorders(t *testing.T) {
 			o.DataOptions = fullDataOptions
 			o.Edits = []string{"packing=true"}
 		})
-		d.press("1", "shift+tab", "shift+tab", "shift+tab", "shift+tab").want("packed with", "━━ row ").golden("data_packed")
+		d.press("1", "shift+tab", "shift+tab", "shift+tab", "shift+tab").want("packed with", "━━ ▸ row 0").golden("data_packed")
 		d.press("j").want("packed with").press("i").press("tab").want("role: ")
 	}
 	d := newDriver(t, 120, 40, nil)

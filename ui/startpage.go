@@ -32,7 +32,7 @@ func (p *startPage) view(w, h int) []string {
 		lines = append(lines, "")
 	}
 	for _, k := range []struct{ key, text string }{
-		{"enter", "look at the rows: how each is rendered, tokenized, and what carries loss"},
+		{"enter", "look at the rows: rendered, tokenized, and what carries loss"},
 		{"3", "the recipe: every option of TRL with its explanation"},
 		{"g", "start training with this recipe"},
 		{"o", "open your own data: a file, a folder, or a hub id"},

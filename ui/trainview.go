@@ -125,7 +125,9 @@ func (p *trainPage) title(m metric, room int) string {
 		}
 		if limit := a.recipe.number("max_grad_norm"); limit > 0 {
 			if above, of := t.clipped(limit); above > 0 {
-				text += "  " + a.tf("clipped %d of last %d", above, of)
+				if clipped := "  " + a.tf("clipped %d of last %d", above, of); width(text+clipped) <= room {
+					text += clipped
+				}
 			}
 		}
 		return text

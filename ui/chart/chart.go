@@ -96,7 +96,7 @@ func Render(o Options) []string {
 	plotH := o.Height
 	if !o.NoAxes {
 		plotH--
-		yTicks = ticks(p.ymin, p.ymax, max(2, plotH/3))
+		yTicks = p.yTicks(plotH)
 		p.gutter = p.gutterWidth(yTicks)
 	}
 	p.grid = newGrid(max(1, o.Width-p.gutter), plotH)
@@ -196,6 +196,17 @@ func smallestPositive(s *Series, lo, hi float64) float64 {
 		}
 	}
 	return least
+}
+
+// yTicks are the values that a plot of h cells is labelled with: at least two
+// where a finer step gives them, because one says nothing of the scale.
+func (p *picture) yTicks(h int) []float64 {
+	n := max(2, h/3)
+	t := ticks(p.ymin, p.ymax, n)
+	for finer := n + 1; len(t) < 2 && finer <= n+8; finer++ {
+		t = ticks(p.ymin, p.ymax, finer)
+	}
+	return t
 }
 
 // label writes a tick of the Y axis.
@@ -413,6 +424,9 @@ func (p *picture) xAxis() string {
 	all := ticks(p.xmin, p.xmax, max(1, p.grid.w/14))
 	free := 0
 	for _, v := range all {
+		if v != math.Trunc(v) {
+			continue // X counts steps
+		}
 		step := 1.0
 		if len(all) > 1 {
 			step = all[1] - all[0]
@@ -440,7 +454,7 @@ func XAt(o Options, col int) (x float64, ok bool) {
 		return 0, false
 	}
 	if !o.NoAxes && o.Width >= minAxisWidth && o.Height >= minAxisHeight {
-		p.gutter = p.gutterWidth(ticks(p.ymin, p.ymax, max(2, (o.Height-1)/3)))
+		p.gutter = p.gutterWidth(p.yTicks(o.Height - 1))
 	}
 	w := max(1, o.Width-p.gutter)
 	col -= p.gutter
