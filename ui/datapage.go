@@ -133,12 +133,17 @@ func dotless(s string) string {
 	return s
 }
 
+// sizeAndShape is how many rows are open, and their shape.
+func (p *dataPage) sizeAndShape() string {
+	return p.a.plural(p.set.src.Len(), "%s row", "%s rows") + ", " + p.a.tf("shape %s", p.set.shape)
+}
+
 // describe is one line on the data for the summary of a run.
 func (p *dataPage) describe() string {
 	if p.set == nil {
 		return p.dataSpec()
 	}
-	return p.a.tf("%s, %s rows, shape %s", p.dataSpec(), count(p.set.src.Len()), p.set.shape)
+	return p.dataSpec() + ", " + p.sizeAndShape()
 }
 
 // trainRows is the number of rows, 0 while unknown.

@@ -234,7 +234,7 @@ func (p *findingsPage) view(w, h int) []string {
 	case p.busy != "":
 		title += " · " + a.t("checking …")
 	case p.checked && a.data.set != nil:
-		title += " · " + a.tf("checked %s rows", count(a.data.set.src.Len()))
+		title += " · " + a.plural(a.data.set.src.Len(), "checked %s row", "checked %s rows")
 	}
 	var lines []string
 	if p.err != nil {

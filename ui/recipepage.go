@@ -202,6 +202,11 @@ func (p *recipePage) goToKey(key string) tea.Cmd {
 	return p.a.goTo(pageRecipe)
 }
 
+// rowsAStep multiplies micro-batch and accumulation out.
+func (a *app) rowsAStep(micro, acc int) string {
+	return a.plural(micro, "%s row", "%s rows") + fmt.Sprintf(" × %d = ", acc) + a.plural(micro*acc, "%s row a step", "%s rows a step")
+}
+
 // summary says in a few lines what would be trained; blocked when the recipe
 // has an error that would end the run.
 func (p *recipePage) summary() (lines []string, blocked bool) {
@@ -212,12 +217,15 @@ func (p *recipePage) summary() (lines []string, blocked bool) {
 		a.tf("Data: %s", a.data.describe()))
 	micro, acc := p.r.PerDeviceTrainBatchSize, p.r.GradientAccumulationSteps
 	length := a.tf("%s epochs", get("num_train_epochs"))
-	if p.r.MaxSteps > 0 {
-		length = a.tf("%s steps", count(p.r.MaxSteps))
-	} else if n := a.data.trainRows(); n > 0 && micro*acc > 0 {
-		length += " " + a.tf("(about %s steps)", count(int(float64((n+micro*acc-1)/(micro*acc))*p.r.NumTrainEpochs)))
+	if p.r.NumTrainEpochs == 1 {
+		length = a.t("1 epoch")
 	}
-	lines = append(lines, a.tf("%d rows × %d = %d rows a step, %s, learning rate %s", micro, acc, micro*acc, length, get("learning_rate")))
+	if p.r.MaxSteps > 0 {
+		length = a.plural(p.r.MaxSteps, "%s step", "%s steps")
+	} else if n := a.data.trainRows(); n > 0 && micro*acc > 0 && !p.r.Packing { // nobody knows yet how many packs there are
+		length += " (" + a.plural(int(float64((n+micro*acc-1)/(micro*acc))*p.r.NumTrainEpochs), "about %s step", "about %s steps") + ")"
+	}
+	lines = append(lines, a.rowsAStep(micro, acc)+", "+length+", "+a.tf("learning rate %s", get("learning_rate")))
 	for _, c := range p.conflicts {
 		if c.Severity == recipes.SeverityError {
 			lines = append(lines, "✗ "+p.say(c))

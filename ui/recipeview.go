@@ -287,7 +287,7 @@ func (p *recipePage) here(key string) string {
 	switch key {
 	case "per_device_train_batch_size", "gradient_accumulation_steps":
 		rows := r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps
-		text := a.tf("%d rows × %d = %d rows a step", r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps, rows)
+		text := a.rowsAStep(r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
 		if mean := a.data.meanTrained(); mean > 0 {
 			text += " " + a.tf("≈ %s trained tokens", count(int64(mean*float64(rows))))
 		}

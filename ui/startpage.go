@@ -60,7 +60,7 @@ func (p *startPage) dataState() string {
 	case d.err != nil:
 		return "✗ " + visible(firstLine(d.err.Error()))
 	case d.set != nil:
-		return p.a.tf("%s rows, shape %s", count(d.set.src.Len()), d.set.shape)
+		return d.sizeAndShape()
 	case d.busy != "":
 		return d.busy + " …"
 	}

@@ -107,7 +107,7 @@ func (p *trainPage) ended() tea.Cmd {
 	a := p.a
 	switch st.State {
 	case run.Finished:
-		return a.say(inkGood, a.tf("The run is finished after %s steps. The model: %s", count(st.Step), st.Export))
+		return a.say(inkGood, a.plural(int(st.Step), "The run is finished after %s step.", "The run is finished after %s steps.")+" "+a.tf("The model: %s", st.Export))
 	case run.Stopped:
 		return a.say(inkWarn, a.tf("The run is stopped at step %s. Page 5, r goes on with it.", count(st.Step)))
 	case run.Failed:

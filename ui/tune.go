@@ -174,12 +174,12 @@ func (p *trainPage) tuneLines(w int) []string {
 		dial(0, a.t("rows per micro-batch"), strconv.Itoa(t.micro)) + "  " + dial(1, a.t("accumulation"), strconv.Itoa(t.accumulation)),
 		dial(2, a.t("learning rate ×"), fmt.Sprintf("%.2f", t.scale)),
 	}
-	text := a.tf("= %s rows a step", count(rows))
+	text := "= " + a.plural(rows, "%s row a step", "%s rows a step")
 	if mean := p.on.meanTrained(); mean > 0 {
 		text += ", " + a.tf("≈ %s trained tokens", count(int64(mean*float64(rows)+0.5)))
 	}
 	if now := st.MicroBatch * st.Accumulation; rows != now {
-		text += "  " + a.tf("(now %s rows)", count(now))
+		text += "  " + a.plural(now, "(now %s row)", "(now %s rows)")
 	}
 	lines = append(lines, " "+text)
 	keep := a.t("c: rows a step may change")
