@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"sftui/dataset"
+	"sftui/engine/compute"
 	"sftui/engine/run"
 	"sftui/recipes"
 )
@@ -60,8 +63,12 @@ func Export(ctx context.Context, o ExportOptions) error {
 	if err := opened.Trainer.LoadState(filepath.Join(checkpoint, optimizerDir)); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", checkpoint, err)
 	}
-	options, err := exportOptions(r)
+	tok, err := dataset.OpenTokenizer(dir)
 	if err != nil {
+		return err
+	}
+	options, err := exportOptions(r, tok)
+	if err = errors.Join(err, tok.Close()); err != nil {
 		return err
 	}
 	options.Merge = o.Merge
@@ -94,4 +101,47 @@ func chooseCheckpoint(r *run.Run, step int) (string, error) {
 		steps += fmt.Sprintf(" %d", c.Step)
 	}
 	return "", fmt.Errorf("%s has no checkpoint of step %d; there are those of steps%s", r.Dir, step, steps)
+}
+
+// exportOptions are those of a run's models. Their type is the one that
+// training held the weights in, as with TRL's save_model, and they carry the
+// chat template and the special tokens that they were trained with.
+func exportOptions(r *recipes.Recipe, tok *dataset.Tokenizer) (compute.ExportOptions, error) {
+	template, cloned, err := chatTemplate(r)
+	if err != nil {
+		return compute.ExportOptions{}, err
+	}
+	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: template}
+	if o.DType == "auto" {
+		o.DType = ""
+	}
+	o.Tokens, err = specialTokens(r, tok, cloned)
+	return o, err
+}
+
+// specialTokens are the end, padding and begin tokens that a run trains with;
+// cloned is the end token that came with a chat template, or "".
+func specialTokens(r *recipes.Recipe, tok *dataset.Tokenizer, cloned string) (*compute.SpecialTokens, error) {
+	own := tok.SpecialTokens()
+	eos := cmp.Or(cloned, r.EosToken, own["eos_token"])
+	t := &compute.SpecialTokens{Chosen: cloned != "" || r.EosToken != "", Cloned: cloned != ""}
+	for _, token := range []struct {
+		key, text string
+		into      *compute.Token
+	}{
+		{"eos_token", eos, &t.EOS}, {"pad_token", cmp.Or(r.PadToken, own["pad_token"], eos), &t.PAD}, {"bos_token", own["bos_token"], &t.BOS},
+	} {
+		if token.text == "" {
+			continue
+		}
+		id, ok := tok.TokenID(token.text)
+		if !ok && token.into == &t.BOS {
+			continue // nothing here depends on it
+		}
+		if !ok {
+			return nil, fmt.Errorf("%s %q is not in the tokenizer's vocabulary (%s): use one of its tokens", token.key, token.text, tok.Name())
+		}
+		*token.into = compute.Token{Text: token.text, ID: id}
+	}
+	return t, nil
 }

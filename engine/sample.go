@@ -15,7 +15,7 @@ import (
 type sampler struct {
 	tokenizer *dataset.Tokenizer
 	prompts   []samplePrompt
-	stop      []int32
+	stop      []int32 // ids that end an answer
 	maxNew    int
 }
 
@@ -31,12 +31,10 @@ const evalSamples = 2
 
 // newSampler renders the recipe's sample_prompts as first user messages, or
 // without any takes the questions of the first evaluation rows together with
-// their answers. nil where there is neither.
+// their answers. nil where there is neither. Answers end at the tokenizer's own
+// end token; the caller adds the one that the recipe chose.
 func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string, eval *part) (*sampler, error) {
 	s := &sampler{tokenizer: tok, maxNew: r.SampleMaxNewTokens}
-	if id, ok := tok.TokenID(r.EosToken); ok {
-		s.stop = append(s.stop, id)
-	}
 	if _, id := tok.EOS(); id >= 0 {
 		s.stop = append(s.stop, id)
 	}

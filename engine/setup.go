@@ -220,7 +220,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 		recipe: r, run: t.folder, out: t.out, control: t.o.Control, trainer: t.opened.Trainer,
 		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1, sampled: -1,
 	}
-	if l.export, err = exportOptions(r); err != nil {
+	if l.export, err = exportOptions(r, t.tok); err != nil {
 		return err
 	}
 	perEpoch := order.StepsFrom(0, micro, r.GradientAccumulationSteps)
@@ -305,6 +305,9 @@ func (t *training) addEvaluation(l *loop) error {
 		template = t.tok.ChatTemplate()
 	}
 	l.sampler, err = newSampler(t.o.Recipe, t.tok, template, t.data.evalPart)
+	if eos := l.export.Tokens.EOS; l.sampler != nil && eos.Text != "" {
+		l.sampler.stop = append(l.sampler.stop, eos.ID)
+	}
 	return err
 }
 

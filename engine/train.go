@@ -351,18 +351,6 @@ func (l *loop) finish(ctx context.Context) error {
 	}
 }
 
-// exportOptions are those of a run's models. Their type is the one that
-// training held the weights in, as with TRL's save_model, and they carry the
-// chat template that they were trained with.
-func exportOptions(r *recipes.Recipe) (compute.ExportOptions, error) {
-	template, _, err := chatTemplate(r)
-	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: template}
-	if o.DType == "auto" {
-		o.DType = ""
-	}
-	return o, err
-}
-
 // exportTo writes a model folder whole or not at all.
 func exportTo(trainer compute.Trainer, path string, o compute.ExportOptions) (err error) {
 	temporary := filepath.Join(filepath.Dir(path), unfinishedPrefix+filepath.Base(path))

@@ -117,6 +117,8 @@ type ExportOptions struct {
 	BaseModel     string // base_model_name_or_path of an adapter_config.json
 	MaxShardBytes int64  // 0 = 5 GB, as transformers
 	ChatTemplate  string // replaces the source's template when set
+	// Tokens are written into the files that name special tokens; nil leaves those as they are.
+	Tokens *SpecialTokens
 }
 
 // Info describes an open model.

@@ -16,7 +16,8 @@ import (
 	"sftui/engine/weights"
 )
 
-// companions are the files of a model folder, beside config and weights, that an export takes along unchanged.
+// companions are the files of a model folder, beside config and weights, that an export takes along. They stay as they
+// are but for the special tokens that ExportOptions names.
 var companions = []string{
 	"generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 	"vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
@@ -59,6 +60,11 @@ func (s *Session) copyCompanions(dir string, o ExportOptions) error {
 			return err
 		}
 	}
+	if o.Tokens != nil {
+		if err := o.Tokens.write(s.cfg.ModelDir, dir, s.cfg.LoRA != nil && !o.Merge); err != nil {
+			return err
+		}
+	}
 	if o.ChatTemplate == "" {
 		return nil
 	}
@@ -72,7 +78,10 @@ func (s *Session) exportModel(dir, dtype string, o ExportOptions) error {
 	if err != nil {
 		return err
 	}
-	config, err := os.ReadFile(filepath.Join(s.cfg.ModelDir, "config.json"))
+	config, err := os.ReadFile(filepath.Join(s.cfg.ModelDir, configFile))
+	if err == nil && o.Tokens != nil {
+		config, err = o.Tokens.modelConfig(s.cfg.ModelDir)
+	}
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -80,7 +89,7 @@ func (s *Session) exportModel(dir, dtype string, o ExportOptions) error {
 	if written == "" {
 		written = types[model.EmbedName]
 	}
-	if err := weights.WriteFile(filepath.Join(dir, "config.json"), setConfigDType(config, weights.TorchName(written))); err != nil {
+	if err := weights.WriteFile(filepath.Join(dir, configFile), setConfigDType(config, weights.TorchName(written))); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	shard := o.MaxShardBytes
