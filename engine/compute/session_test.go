@@ -375,33 +375,6 @@ func TestAdapterGoesRound(t *testing.T) {
 	}
 }
 
-// TestGenerateFollowsLogits compares the cache with passes over the whole sequence, across chunk borders.
-func TestGenerateFollowsLogits(t *testing.T) {
-	for name, change := range architectures() {
-		t.Run(name, func(t *testing.T) {
-			s := openSession(t, Config{ModelDir: tinyModel(t, change), Inference: true})
-			for _, n := range []int{1, 63, 70} {
-				prompt := unevenBatch(uint64(n), 97, n).InputIDs[0]
-				var got []int32
-				err := s.Generate(context.Background(), prompt, GenerateOptions{MaxNewTokens: 6}, func(id int32) { got = append(got, id) })
-				if err != nil {
-					t.Fatal(err)
-				}
-				logits, err := s.Logits(append(slices.Clone(prompt), got...))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i, id := range got {
-					row := logits[n-1+i]
-					if row[id] < slices.Max(row)-1e-5 {
-						t.Fatalf("prompt of %d: token %d is %d, whose logit %g is below the best %g", n, i, id, row[id], slices.Max(row))
-					}
-				}
-			}
-		})
-	}
-}
-
 // TestGreedyReply compares a reply of the default model with transformers'.
 func TestGreedyReply(t *testing.T) {
 	if testing.Short() {

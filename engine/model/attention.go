@@ -154,8 +154,7 @@ func (c *Cache) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
 	group, n := heads/kv, l.Positions()
 	g := q.Graph()
 	zero := graph.ScalarZero(g, dtypes.Int32)
-	at := []*graph.Node{c.Start, zero, zero}
-	c.K, c.V = graph.DynamicUpdateSlice(c.K, k, at), graph.DynamicUpdateSlice(c.V, v, at)
+	c.K, c.V = c.written(c.K, k), c.written(c.V, v)
 	capacity := c.K.Shape().Dimensions[0]
 	// One row of n queries and capacity keys.
 	rows := graph.TransposeAllAxes(graph.Reshape(q, 1, n, kv, group, dim), 0, 2, 3, 1, 4)
@@ -169,4 +168,21 @@ func (c *Cache) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
 	}
 	a := graph.TransposeAllAxes(blockAttention(rows, keys, values, mask), 0, 3, 1, 2, 4)
 	return graph.Reshape(cast(a, l.DType), n, heads, dim)
+}
+
+// written puts the new positions x [n, kv_heads, head_dim] into a cache. The pure Go backend has no
+// DynamicUpdateSlice; there every place takes its new row or keeps its old one.
+func (c *Cache) written(cache, x *graph.Node) *graph.Node {
+	g := cache.Graph()
+	zero := graph.ScalarZero(g, dtypes.Int32)
+	if g.Backend().Capabilities().Operations[compute.OpTypeDynamicUpdateSlice] {
+		return graph.DynamicUpdateSlice(cache, x, []*graph.Node{c.Start, zero, zero})
+	}
+	d, n := cache.Shape().Dimensions, x.Shape().Dimensions[0]
+	row := graph.Sub(graph.Iota(g, shapes.Make(dtypes.Int32, d[0], 1), 0), c.Start)
+	last := graph.Scalar(g, dtypes.Int32, n-1)
+	isNew := graph.LogicalAnd(graph.GreaterOrEqual(row, zero), graph.LessOrEqual(row, last))
+	fresh := graph.Gather(x, graph.Min(graph.Max(row, zero), last))
+	isNew = graph.BroadcastToDims(graph.InsertAxes(isNew, -1), d...)
+	return graph.Where(isNew, fresh, cache)
 }
