@@ -171,6 +171,9 @@ func (p *picture) ranges() bool {
 // pad gives a flat line some height and others a little room.
 func (p *picture) pad() {
 	d := p.ymax - p.ymin
+	if d <= math.Max(math.Abs(p.ymin), math.Abs(p.ymax))*1e-9 {
+		d = 0 // what is left of rounding is no difference
+	}
 	switch {
 	case d <= 0 || !finite(d):
 		room := math.Abs(p.ymax) * 0.1
@@ -258,6 +261,10 @@ func (p *picture) draw(owner int16, l Line) {
 	from, to := s.Index(p.xmin), s.upper(p.xmax)
 	if l.Mark != 0 {
 		p.drawMarks(owner, l, from, to)
+		return
+	}
+	if to-from == 1 && from == 0 && s.Len() == 1 { // a lone dot would be overlooked
+		p.drawMarks(owner, Line{Series: s, Mark: '•'}, from, to)
 		return
 	}
 	columns := p.grid.w * 2
@@ -429,7 +436,7 @@ func (p *picture) xAxis() string {
 		}
 		step := 1.0
 		if len(all) > 1 {
-			step = all[1] - all[0]
+			step = max(step, all[1]-all[0])
 		}
 		text := []rune(FormatValue(v, step))
 		at := p.dotX(v)/2 - len(text)/2

@@ -222,3 +222,25 @@ func BenchmarkAppend(b *testing.B) {
 		s.Append(float64(i), 1)
 	}
 }
+
+// One point is seen, and its axes are labelled; so are two points so close
+// that they differ by rounding alone.
+func TestRenderFewPoints(t *testing.T) {
+	for _, values := range [][]float64{{3.487}, {3.487, math.Nextafter(3.487, 4)}} {
+		s := &Series{}
+		for i, v := range values {
+			s.Append(float64(i+1), v)
+		}
+		lines := Render(Options{Width: 60, Height: 9, Lines: []Line{{Series: s}}})
+		picture := strings.Join(lines, "\n")
+		if labels := strings.Count(picture, "3."); labels < 2 || strings.Contains(picture, "3.4870000") {
+			t.Errorf("the Y axis of %v has %d labels:\n%s", values, labels, picture)
+		}
+		if len(values) == 1 && !strings.Contains(picture, "•") {
+			t.Errorf("the point is not to be seen:\n%s", picture)
+		}
+		if axis := lines[len(lines)-1]; !strings.Contains(axis, "1 ") || strings.Contains(axis, ".") {
+			t.Errorf("the X axis is %q", axis)
+		}
+	}
+}
