@@ -296,6 +296,15 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestStopChosenByRecipe: the saved model names the recipe's end token, so that other files name another is no fault.
+func TestStopChosenByRecipe(t *testing.T) {
+	model := makeModel(t, chatTemplate, map[string]string{"config.json": `{"eos_token_id": 0}`})
+	f := find(checkRows(t, model, chats(40), "assistant_only_loss=true", "eos_token=<|start|>"), "eos-disagrees")
+	if f == nil || f.Severity != recipes.SeverityNote || !strings.Contains(f.Message, "the saved model will name it") || !strings.Contains(f.Message, "recipe <|start|>") {
+		t.Errorf("found %+v", f)
+	}
+}
+
 // TestCleanData asks for silence on sets that have nothing wrong.
 func TestCleanData(t *testing.T) {
 	good := makeModel(t, chatTemplate, map[string]string{"config.json": `{"eos_token_id": 0}`, "generation_config.json": `{"eos_token_id": [0, 1]}`})

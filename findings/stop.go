@@ -76,9 +76,16 @@ func (in *Input) stopDisagreement() []Finding {
 	if agree {
 		return nil
 	}
+	// What the run saves names the trained token, as TRL's save does: what is left to say is which files said otherwise.
+	piece, files := in.Tokenizer.Piece(want), strings.Join(parts, ", ")
+	if len(named["recipe"]) > 0 {
+		return []Finding{{ID: "eos-disagrees", Severity: recipes.SeverityNote,
+			Message: format(in.say("The end token is not the same everywhere (%s). The recipe's %s is trained, and the saved model will name it; the model as it is now stops at another.",
+				"各处的结束符不一致（%s）。训练使用配方中的 %s，保存的模型也会写明它；而现在的模型在另一个符号处停止。"), files, piece)}}
+	}
 	return []Finding{{ID: "eos-disagrees", Severity: recipes.SeverityWarning,
-		Message: format(in.say("The end token is not the same everywhere (%s); what serves the model may wait for one that was never trained.",
-			"各处的结束符不一致（%s）；部署时可能等待从未训练过的那个。"), strings.Join(parts, ", "))}}
+		Message: format(in.say("The end token is not the same everywhere (%s). The tokenizer's %s is trained, and the saved model will name it first; if another is the right one, set eos_token.",
+			"各处的结束符不一致（%s）。训练使用分词器的 %s，保存的模型会把它列在最前；若另一个才正确，请设置 eos_token。"), files, piece)}}
 }
 
 // beginFindings count the begin tokens of rows.
