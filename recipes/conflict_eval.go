@@ -55,11 +55,7 @@ func evalStepRules() []rule {
 				"eval_strategy steps needs eval_steps or logging_steps above 0.",
 				"eval_strategy 为 steps 时，eval_steps 或 logging_steps 必须大于 0。", "eval_steps", "100")
 		}},
-		{"eval-after-the-end", SeverityWarning, "eval_steps max_steps eval_delay", func(r *Recipe) *clash {
-			return when(r.EvalStrategy == "steps" && r.MaxSteps > 0 && (r.EvalEvery() > float64(r.MaxSteps) || r.EvalDelay >= float64(r.MaxSteps)),
-				fmt.Sprintf("The first evaluation would come after the last step (%d), so there is none.", r.MaxSteps),
-				fmt.Sprintf("第一次评估会晚于最后一步（%d），因此不会评估。", r.MaxSteps), "eval_steps", fmt.Sprint(max(1, r.MaxSteps/2)))
-		}},
+		{"eval-after-the-end", SeverityWarning, "eval_steps max_steps eval_delay", lateEvaluation},
 		{"samples-without-eval", SeverityNote, "sample_prompts eval_strategy", func(r *Recipe) *clash {
 			return when(len(r.SamplePrompts) > 0 && r.EvalStrategy == "no",
 				"sample_prompts are answered at each evaluation, but eval_strategy is no.",
@@ -71,6 +67,25 @@ func evalStepRules() []rule {
 				fmt.Sprintf("评估一次取 %d 行而训练取 %d 行：显存峰值可能出现在第一次评估时。", r.PerDeviceEvalBatchSize, r.PerDeviceTrainBatchSize), "per_device_eval_batch_size", fmt.Sprint(r.PerDeviceTrainBatchSize))
 		}},
 	}
+}
+
+// lateEvaluation tells when the only evaluation is the one after the last step, or when eval_delay leaves out even that.
+func lateEvaluation(r *Recipe) *clash {
+	last := float64(r.MaxSteps)
+	if r.EvalStrategy != "steps" || r.MaxSteps <= 0 {
+		return nil
+	}
+	switch {
+	case r.EvalDelay > last:
+		return say(fmt.Sprintf("eval_delay %g is behind the last step (%d), so nothing is evaluated.", r.EvalDelay, r.MaxSteps),
+			fmt.Sprintf("eval_delay %g 晚于最后一步（%d），因此不会评估。", r.EvalDelay, r.MaxSteps), "eval_delay", "0")
+	case r.EvalDelay == last:
+		return say(fmt.Sprintf("eval_delay %g leaves only one evaluation, after the last step (%d): nothing shows how the loss gets there.", r.EvalDelay, r.MaxSteps),
+			fmt.Sprintf("eval_delay %g 使评估只在最后一步（%d）之后进行一次，看不到损失的变化过程。", r.EvalDelay, r.MaxSteps), "eval_delay", "0")
+	}
+	return when(r.EvalEvery() > last,
+		fmt.Sprintf("Evaluation comes every %g steps and the run has %d, so there is only one, after the last step: nothing shows how the loss gets there.", r.EvalEvery(), r.MaxSteps),
+		fmt.Sprintf("每 %g 步评估一次，而总共只有 %d 步，因此只在最后一步之后评估一次，看不到损失的变化过程。", r.EvalEvery(), r.MaxSteps), "eval_steps", fmt.Sprint(max(1, r.MaxSteps/2)))
 }
 
 // bestRules are about keeping the best model.

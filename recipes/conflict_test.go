@@ -121,6 +121,8 @@ func TestConflicts(t *testing.T) {
 		{"eval-every-log", SeverityNote, "eval_strategy: steps\neval_holdout: 0.1"},
 		{"eval-steps-unknown", SeverityError, "eval_strategy: steps\nlogging_strategy: 'no'\nlogging_steps: 0\neval_holdout: 0.1"},
 		{"eval-after-the-end", SeverityWarning, "eval_strategy: steps\neval_steps: 100\nmax_steps: 50\neval_holdout: 0.1"},
+		{"eval-after-the-end", SeverityWarning, "eval_strategy: steps\neval_steps: 10\neval_delay: 50\nmax_steps: 50\neval_holdout: 0.1"},
+		{"eval-after-the-end", SeverityWarning, "eval_strategy: steps\neval_steps: 10\neval_delay: 60\nmax_steps: 50\neval_holdout: 0.1"},
 		{"samples-without-eval", SeverityNote, "sample_prompts: [hi]\neval_holdout: 0.1\neval_steps: 5"},
 		{"eval-batch-large", SeverityNote, "eval_strategy: epoch\neval_holdout: 0.1\nper_device_train_batch_size: 1\ngradient_accumulation_steps: 8"},
 		{"prefetch-without-workers", SeverityError, "dataloader_prefetch_factor: 2"},
@@ -168,6 +170,24 @@ func TestConflicts(t *testing.T) {
 			if !covered[u.id] {
 				t.Errorf("no test triggers %s", u.id)
 			}
+		}
+	}
+}
+
+// TestLateEvaluation tells one evaluation after the last step, as transformers does it, from none.
+func TestLateEvaluation(t *testing.T) {
+	for options, says := range map[string][2]string{
+		"eval_steps: 100":                 {"only one, after the last step", "只在最后一步之后评估一次"},
+		"eval_steps: 10\neval_delay: 50":  {"only one evaluation, after the last step", "只在最后一步"},
+		"eval_steps: 100\neval_delay: 51": {"nothing is evaluated", "不会评估"},
+		"eval_steps: 50":                  {},
+	} {
+		c := conflictOf(parse(t, withBase("eval_strategy: steps\nmax_steps: 50\neval_holdout: 0.1\n"+options)), "eval-after-the-end")
+		switch {
+		case c == nil && says[0] != "":
+			t.Errorf("%q: nothing was said", options)
+		case c != nil && (says[0] == "" || !strings.Contains(c.Message, says[0]) || !strings.Contains(c.Chinese, says[1])):
+			t.Errorf("%q: %s %s", options, c.Message, c.Chinese)
 		}
 	}
 }
