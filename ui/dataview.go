@@ -140,6 +140,9 @@ func (r rowLines) Line(i, w int, selected bool) string {
 // detailPane is the chosen row in one stage of its preparation.
 func (p *dataPage) detailPane(w, h int) []string {
 	a, th := p.a, p.a.th
+	if p.rows() == 0 {
+		return th.pane("", nil, w, h, false)
+	}
 	v := p.shown()
 	if v == nil || w < 4 {
 		return th.pane(a.t("reading the row …"), nil, w, h, false)
@@ -152,6 +155,10 @@ func (p *dataPage) detailPane(w, h int) []string {
 		room--
 	}
 	switch {
+	case v.err != nil && v.borders != nil: // it can be trained on, only not shown
+		for _, l := range wrap(visible2(v.err.Error()), inner) {
+			lines = append(lines, " "+th.paint(inkDim, l))
+		}
 	case v.err != nil:
 		for _, l := range wrap("✗ "+visible2(v.err.Error()), inner) {
 			lines = append(lines, " "+th.paint(inkError, l))
@@ -367,8 +374,14 @@ func (p *dataPage) lossLine() string {
 		return p.a.plural(int(c.Rows+.5), "%s long row is dropped", "%s long rows are dropped")
 	}
 	a := p.a
-	return a.t("cut:") + " " + a.plural(int(c.Tokens), "%s token", "%s tokens") + ", " +
-		a.plural(int(c.AnswersLost), "%s whole answer", "%s whole answers") + ", " + a.plural(int(c.EOSLost), "%s end token", "%s end tokens")
+	text := a.t("cut:") + " " + a.plural(int(c.Tokens), "%s token", "%s tokens")
+	if n := int(c.AnswersLost); n > 0 {
+		text += ", " + a.plural(n, "%s whole answer", "%s whole answers")
+	}
+	if n := int(c.EOSLost); n > 0 {
+		text += ", " + a.plural(n, "%s end token", "%s end tokens")
+	}
+	return text
 }
 
 // logAxis labels the histogram's scale and marks max_length.

@@ -93,21 +93,34 @@ func (d *templateDialog) view(a *app, w, h int) []string {
 	th := a.th
 	bw, bh := min(w-2, 150), h-2
 	inner := bw - 4
+	hint := ""
+	if d.in.String() == "" && len(d.columns) > 0 {
+		hint = th.paint(inkDim, a.tf("for example: %s", reference(visible(d.columns[0]))))
+	}
 	lines := []string{" " + fit(th.paint(inkDim, a.t("columns")+": "+visible(strings.Join(d.columns, ", "))), inner)}
 	keys := " " + th.paint(inkKey, "ctrl+s") + " " + a.t("take it") + "   " + th.paint(inkKey, "tab") + " " + a.t("insert a column") + "   " +
 		th.paint(inkKey, "esc") + " " + a.t("back") + "   " + th.paint(inkDim, a.t("empty: no template"))
 	room := bh - 4
 	if w >= compactBelow {
 		left := (bw - 2) / 2
-		text := th.pane(a.t("template"), pad(d.in.view(th, left-4, room-2)), left, room, true)
+		text := th.pane(a.t("template"), pad(d.text(th, hint, left-4, room-2)), left, room, true)
 		made := th.pane(a.tf("row %s becomes", count(d.trial.row)), pad(d.trial.lines(a, bw-2-left-4, room)), bw-2-left, room, false)
 		lines = append(lines, beside(text, made)...)
 	} else {
 		top := max(4, room*2/5)
-		lines = append(lines, th.pane(a.t("template"), pad(d.in.view(th, bw-6, top-2)), bw-2, top, true)...)
+		lines = append(lines, th.pane(a.t("template"), pad(d.text(th, hint, bw-6, top-2)), bw-2, top, true)...)
 		lines = append(lines, th.pane(a.tf("row %s becomes", count(d.trial.row)), pad(d.trial.lines(a, bw-6, room-top)), bw-2, room-top, false)...)
 	}
 	return th.pane(a.t("Formatting template: a text made of a row's columns"), append(lines, fit(keys, bw-2)), bw, bh, true)
+}
+
+// text is what has been typed, with a hint under it.
+func (d *templateDialog) text(th *theme, hint string, w, h int) []string {
+	lines := d.in.view(th, w, h)
+	if hint != "" {
+		lines = append(lines, "", hint)
+	}
+	return lines
 }
 
 // pad puts a blank before each line.

@@ -80,6 +80,9 @@ func (d *mapDialog) mapping() map[string]string {
 
 func (d *mapDialog) try() tea.Cmd {
 	columns := d.mapping()
+	if len(columns) == 0 {
+		columns = nil
+	}
 	return d.trial.run(func(o *dataset.Options) { o.Columns = columns })
 }
 

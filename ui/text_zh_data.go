@@ -2,6 +2,7 @@ package ui
 
 // chineseData are the texts of the Data page's editors and of packed rows.
 var chineseData = map[string]string{
+	"for example: %s":    "例如：%s",
 	"columns":            "列",
 	"take it":            "采用",
 	"insert a column":    "插入列名",
