@@ -337,6 +337,9 @@ func (a *app) footLines() []string {
 
 // footLine shows the keys that matter here.
 func (a *app) footLine() string {
+	if len(a.stack) > 0 || a.open().captures() { // other keys are text now, or the dialog's own
+		return " " + a.th.paint(inkKey, "esc") + " " + a.t("back") + "   " + a.th.paint(inkKey, "ctrl+c") + " " + a.t("quit")
+	}
 	room := a.w - 1
 	var b strings.Builder
 	b.WriteByte(' ')
