@@ -188,19 +188,6 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// statusFromEvents sums up a folder that has events but no run.json.
-func (r *Run) statusFromEvents() (Status, error) {
-	events, _, err := r.Events(0)
-	if err != nil {
-		return Status{}, err
-	}
-	s := Status{State: Died, Message: "only its events are here"}
-	for i := range events {
-		s.Apply(&events[i])
-	}
-	return s, nil
-}
-
 // Apply folds one event into the status. The process that trains and readers
 // of a foreign metrics.jsonl use the same rules.
 func (s *Status) Apply(e *Event) {
