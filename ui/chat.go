@@ -125,6 +125,7 @@ func (t *talk) readChat() tea.Cmd {
 		}
 		if err != nil {
 			m.err = err
+			_ = p.in.Close() // a process that writes nonsense is to end too
 			if waited := p.cmd.Wait(); errors.Is(err, io.EOF) && waited != nil {
 				m.err = errors.New(lastLine(p.said.String()))
 			}
