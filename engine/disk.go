@@ -5,6 +5,7 @@ import (
 	"syscall"
 
 	"sftui/engine/compute"
+	"sftui/engine/weights"
 	"sftui/recipes"
 )
 
@@ -22,6 +23,8 @@ type diskForecast struct {
 	Checkpoint  int64 `json:"checkpoint"`  // one
 	Checkpoints int   `json:"checkpoints"` // kept at once, at most
 	Export      int64 `json:"export"`
+
+	spared int64 // bytes of one model that are not needed where its files are bfloat16, as they may be
 }
 
 // Total is the most that is on the disk at once. A checkpoint is written
@@ -30,16 +33,37 @@ func (d diskForecast) Total() int64 {
 	return d.Checkpoint*int64(d.Checkpoints) + d.Export
 }
 
+// impossible says what of a run cannot be written even alone, "" when
+// everything can.
+func (d diskForecast) impossible(free uint64) string {
+	checkpoint, export := d.Checkpoint-d.spared, d.Export-d.spared
+	about := "needs "
+	if d.spared > 0 {
+		about = "needs at least "
+	}
+	switch {
+	case d.Checkpoints > 0 && checkpoint > 0 && uint64(checkpoint) > free:
+		return "the first checkpoint " + about + Bytes(checkpoint)
+	case export > 0 && uint64(export) > free:
+		return "the final model " + about + Bytes(export)
+	}
+	return ""
+}
+
 // Bytes of one float32.
 const float32Bytes = 4
 
 // forecastDisk adds up a run's checkpoints and its final model.
 func forecastDisk(r *recipes.Recipe, info compute.Info, c cadence, steps, stepsPerEpoch int) diskForecast {
-	model := info.Parameters * float32Bytes
+	width, known := exportWidth(r)
+	model := info.Parameters * width
 	if r.UsePeft {
-		model = info.Trainable * float32Bytes
+		model = info.Trainable * width
 	}
 	d := diskForecast{Export: model, Checkpoint: model}
+	if !known {
+		d.spared = model / 2
+	}
 	if !r.SaveOnlyModel {
 		d.Checkpoint += 3 * info.Trainable * float32Bytes // weights and two moments
 	}
@@ -55,4 +79,13 @@ func forecastDisk(r *recipes.Recipe, info compute.Info, c cadence, steps, stepsP
 		d.Checkpoints = min(d.Checkpoints, *limit+1)
 	}
 	return d
+}
+
+// exportWidth is the bytes that each value of an exported model takes. known
+// is false where it is as in the model's own files, which may have half.
+func exportWidth(r *recipes.Recipe) (width int64, known bool) {
+	if size := weights.ElementSize(weights.DTypeOf(r.Dtype)); size > 0 {
+		return int64(size), true
+	}
+	return float32Bytes, r.UsePeft // an adapter is float32 unless dtype says otherwise
 }

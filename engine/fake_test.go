@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,8 @@ type fakeTrainer struct {
 	onMicro func(step int)      // called at each Micro
 	slow    func(compute.Shape) // called when a shape is compiled
 	memory  int64
-	full    int // exports that find the disk full before one works
+	full    int   // exports that find the disk full before one works
+	weights int64 // parameters that it says it has, 0 for 8
 }
 
 func newFake() *fakeTrainer {
@@ -45,7 +47,8 @@ func newFake() *fakeTrainer {
 var errFake = errors.New("the device is gone")
 
 func (f *fakeTrainer) Info() compute.Info {
-	return compute.Info{Parameters: 8, Trainable: 8, Vocabulary: 1000}
+	n := cmp.Or(f.weights, 8)
+	return compute.Info{Parameters: n, Trainable: n, Vocabulary: 1000}
 }
 
 func (f *fakeTrainer) ShapeOf(b compute.Batch) compute.Shape {

@@ -255,7 +255,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	}
 	t.loop = l
 	t.announce(l, perEpoch)
-	return nil
+	return t.checkDisk(l, perEpoch)
 }
 
 // restore puts the loop where a checkpoint was.
@@ -342,7 +342,6 @@ func (t *training) announce(l *loop, perEpoch int) {
 	if n := len(t.data.dropped); n > 0 {
 		t.out.warn(run.CodeData, 0, fmt.Sprintf("%d of %d rows are left out; the first because: %s", n, n+l.marks.rows, t.data.dropped[0].Dropped), firstRows(t.data.dropped))
 	}
-	t.forecastDisk(l, perEpoch)
 }
 
 // warnNotHonoured names the options that were set and cannot be honoured.
@@ -366,17 +365,27 @@ func firstRows(dropped []dataset.Example) []int {
 	return rows
 }
 
-// forecastDisk warns before the run when its checkpoints will not fit.
-func (t *training) forecastDisk(l *loop, perEpoch int) {
+// checkDisk refuses a run of which not even one checkpoint or the final model
+// fits on the disk, and warns of one whose checkpoints together do not.
+func (t *training) checkDisk(l *loop, perEpoch int) error {
 	need := forecastDisk(t.o.Recipe, l.trainer.Info(), l.cadence, l.state.TotalSteps-l.state.Step, perEpoch)
 	free, err := freeDisk(t.folder.Dir)
 	if err != nil {
 		t.out.log(err.Error())
-		return
+		return nil
 	}
-	if uint64(need.Total()) > free {
+	if what := need.impossible(free); what != "" {
+		what = fmt.Sprintf("%s, but the disk of %s has %s free: free some space, or give another --run folder", what, t.folder.Dir, Bytes(int64(free)))
+		if !t.o.Force {
+			return fmt.Errorf("%s; --force starts all the same", what)
+		}
+		t.out.warn(run.CodeDisk, l.state.Step, what, nil)
+		return nil
+	}
+	if need.Total() > int64(free) {
 		t.out.warn(run.CodeDisk, l.state.Step, strings.TrimSpace(fmt.Sprintf(
 			"%d checkpoints of %s and the final model need %s, but the disk of %s has %s free: set save_total_limit, or the run will pause when it is full",
 			need.Checkpoints, Bytes(need.Checkpoint), Bytes(need.Total()), t.folder.Dir, Bytes(int64(free)))), nil)
 	}
+	return nil
 }
