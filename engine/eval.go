@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
+	"sftui/engine/compute"
 	"sftui/engine/run"
 	"sftui/recipes"
 )
@@ -54,6 +57,45 @@ func (m metric) better(value float64, b *best) bool {
 	return value < b.Metric
 }
 
+// rowLoss is the mean loss of one evaluation row.
+type rowLoss struct {
+	row  int
+	loss run.Number
+}
+
+// appendRowLosses adds the rows of an evaluated batch that have trained tokens.
+func appendRowLosses(list []rowLoss, b compute.Batch, m compute.Micro) []rowLoss {
+	rows, losses := rowLosses(b, m)
+	for i, loss := range losses {
+		if m.RowTrained[i] > 0 {
+			list = append(list, rowLoss{rows[i], loss})
+		}
+	}
+	return list
+}
+
+// evalExtremes is how many of the worst and of the best rows an eval event names.
+const evalExtremes = 5
+
+// extremes are the rows with the highest and with the lowest losses, from the
+// highest on. A loss that is not a number counts as the highest.
+func extremes(list []rowLoss) (rows []int, losses []run.Number) {
+	size := func(r rowLoss) float64 {
+		if math.IsNaN(float64(r.loss)) {
+			return math.Inf(1)
+		}
+		return float64(r.loss)
+	}
+	slices.SortStableFunc(list, func(a, b rowLoss) int { return cmp.Compare(size(b), size(a)) })
+	if len(list) > 2*evalExtremes {
+		list = slices.Concat(list[:evalExtremes], list[len(list)-evalExtremes:])
+	}
+	for _, r := range list {
+		rows, losses = append(rows, r.row), append(losses, r.loss)
+	}
+	return rows, losses
+}
+
 // evalProgress is the time between progress events of an evaluation.
 const evalProgress = 500 * time.Millisecond
 
@@ -65,6 +107,7 @@ func (l *loop) evaluate(ctx context.Context) error {
 	start := time.Now()
 	var lossSum, weights, accuracy float64
 	var batches int
+	var each []rowLoss
 	result := run.Event{Kind: run.KindEval, Step: l.state.Step, Epoch: l.out.snapshot().Epoch}
 	told := start
 	for at := (Position{}); at.Epoch == 0; {
@@ -90,6 +133,7 @@ func (l *loop) evaluate(ctx context.Context) error {
 			accuracy += float64(m.Correct) / float64(m.Trained)
 		}
 		batches++
+		each = appendRowLosses(each, w.batches[0], m)
 		result.TrainedTokens += m.Trained
 		result.Tokens += m.Tokens
 		at = w.next
@@ -105,6 +149,7 @@ func (l *loop) evaluate(ctx context.Context) error {
 	result.Loss = run.Number(lossSum / weights)
 	result.Accuracy = run.Number(accuracy / float64(batches))
 	result.Rows = l.eval.feed.Len()
+	result.RowIDs, result.RowLosses = extremes(each)
 	result.Seconds = time.Since(start).Seconds()
 	value := float64(result.Loss)
 	if l.eval.metric.accuracy {

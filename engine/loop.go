@@ -171,20 +171,29 @@ func (w *work) add(b compute.Batch, m compute.Micro) {
 	if m.Trained > 0 {
 		w.accuracy += float64(m.Correct) / float64(m.Trained)
 	}
-	var rows []int
-	for _, r := range b.Rows {
-		rows = append(rows, r...)
-	}
+	rows, losses := rowLosses(b, m)
+	known := len(w.rowLosses) == len(w.rows)
 	w.rows = append(w.rows, rows...)
-	if len(rows) != len(m.RowLossSum) || len(w.rowLosses)+len(rows) != len(w.rows) {
-		return // pieces of rows (wrapped packing): no loss belongs to one row alone
+	if known && losses != nil {
+		w.rowLosses = append(w.rowLosses, losses...)
+	}
+}
+
+// rowLosses are the data set rows of a micro-batch and the mean loss of each, 0
+// for one without trained tokens. There are no losses where the batch holds
+// pieces of rows (wrapped packing): none belongs to one row alone.
+func rowLosses(b compute.Batch, m compute.Micro) (rows []int, losses []run.Number) {
+	rows = flatten(b.Rows)
+	if len(rows) != len(m.RowLossSum) {
+		return rows, nil
 	}
 	for i, sum := range m.RowLossSum {
 		if m.RowTrained[i] > 0 {
 			sum /= float64(m.RowTrained[i])
 		}
-		w.rowLosses = append(w.rowLosses, run.Number(sum))
+		losses = append(losses, run.Number(sum))
 	}
+	return rows, losses
 }
 
 // step makes one optimizer step and reports whether it ended an epoch.

@@ -196,7 +196,7 @@ func TestEvaluationLossIsTransformers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := 0.0
+	want, each := 0.0, map[int]float64{}
 	for at := 0; at < 5; at += 2 {
 		items := []int{0, 1, 2, 3, 4}[at:min(at+2, 5)]
 		b, err := feed.Batch(items)
@@ -205,6 +205,17 @@ func TestEvaluationLossIsTransformers(t *testing.T) {
 		}
 		m := newFake().pass(b, false)
 		want += float64(len(items)) / 5 * m.LossSum / float64(m.Trained)
+		for i, item := range items {
+			each[rows[item]] = m.RowLossSum[i] / float64(m.RowTrained[i])
+		}
+	}
+	if len(first.RowIDs) != 5 || len(first.RowLosses) != 5 {
+		t.Fatalf("rows %v with losses %v, want all five", first.RowIDs, first.RowLosses)
+	}
+	for i, row := range first.RowIDs {
+		if float64(first.RowLosses[i]) != each[row] || i > 0 && first.RowLosses[i] > first.RowLosses[i-1] {
+			t.Errorf("row %d has loss %v, want %v, from the highest on", row, first.RowLosses[i], each[row])
+		}
 	}
 	if math.Abs(float64(first.Loss)-want) > 1e-12 {
 		t.Errorf("evaluation loss %v, want %v", first.Loss, want)

@@ -34,26 +34,31 @@ type Event struct {
 	Trainable  int64   `json:"trainable,omitempty"`
 
 	// step (and eval, which sets loss, tokens and accuracy)
-	Epoch         float64  `json:"epoch,omitempty"`
-	Loss          Number   `json:"loss,omitempty"`
-	GradNorm      Number   `json:"grad_norm,omitempty"`
-	LearningRate  Number   `json:"learning_rate,omitempty"`
-	TrainedTokens int64    `json:"trained_tokens,omitempty"`      // tokens that carry loss in this step
-	Tokens        int64    `json:"tokens,omitempty"`              // real (not padding) tokens in this step
-	Positions     int64    `json:"positions,omitempty"`           // computed positions, padding included
-	Accuracy      Number   `json:"mean_token_accuracy,omitempty"` // share of trained tokens predicted by argmax
-	Seconds       float64  `json:"seconds,omitempty"`
-	MicroBatch    int      `json:"per_device_train_batch_size,omitempty"`
-	Accumulation  int      `json:"gradient_accumulation_steps,omitempty"`
-	MemoryBytes   uint64   `json:"memory_bytes,omitempty"`      // RSS on CPU, NVML used on NVIDIA
-	MemoryPeak    uint64   `json:"memory_peak_bytes,omitempty"` // highest so far
-	MemoryLimit   uint64   `json:"memory_limit_bytes,omitempty"`
-	CPUPercent    float64  `json:"cpu_percent,omitempty"`
-	GPUPercent    float64  `json:"gpu_percent,omitempty"`
-	PowerWatts    float64  `json:"power_watts,omitempty"`
-	TemperatureC  float64  `json:"temperature_c,omitempty"`
-	RowIDs        []int    `json:"rows_in_step,omitempty"` // data set rows of the step, in order
-	RowLosses     []Number `json:"row_losses,omitempty"`   // mean loss of each of those rows
+	Epoch         float64 `json:"epoch,omitempty"`
+	Loss          Number  `json:"loss,omitempty"`
+	GradNorm      Number  `json:"grad_norm,omitempty"`
+	LearningRate  Number  `json:"learning_rate,omitempty"`
+	TrainedTokens int64   `json:"trained_tokens,omitempty"`      // tokens that carry loss in this step
+	Tokens        int64   `json:"tokens,omitempty"`              // real (not padding) tokens in this step
+	Positions     int64   `json:"positions,omitempty"`           // computed positions, padding included
+	Accuracy      Number  `json:"mean_token_accuracy,omitempty"` // share of trained tokens predicted by argmax
+	Seconds       float64 `json:"seconds,omitempty"`
+	MicroBatch    int     `json:"per_device_train_batch_size,omitempty"`
+	Accumulation  int     `json:"gradient_accumulation_steps,omitempty"`
+	MemoryBytes   uint64  `json:"memory_bytes,omitempty"`      // RSS on CPU, NVML used on NVIDIA
+	MemoryPeak    uint64  `json:"memory_peak_bytes,omitempty"` // highest so far
+	MemoryLimit   uint64  `json:"memory_limit_bytes,omitempty"`
+	CPUPercent    float64 `json:"cpu_percent,omitempty"`
+	GPUPercent    float64 `json:"gpu_percent,omitempty"`
+	PowerWatts    float64 `json:"power_watts,omitempty"`
+	TemperatureC  float64 `json:"temperature_c,omitempty"`
+	// RowIDs are the data set rows of a step in order, or those that a warning
+	// is about. An eval event has the rows of the evaluation data (of the data
+	// set that they were held out from, with eval_holdout) with the five highest
+	// losses and the five lowest, from the highest on; all when there are no
+	// more than ten, none with wrapped packing. RowLosses are their mean losses.
+	RowIDs    []int    `json:"rows_in_step,omitempty"`
+	RowLosses []Number `json:"row_losses,omitempty"`
 
 	// sample: a short generation from a fixed prompt
 	Prompt    string `json:"prompt,omitempty"`
