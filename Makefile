@@ -51,8 +51,8 @@ WITH_PLUGIN = PJRT_PLUGIN_LIBRARY_PATH="$${PJRT_PLUGIN_LIBRARY_PATH:-$$($(GO) ru
 
 test: setup
 	$(GO) vet ./...
-	$(WITH_PLUGIN) $(GO) test -timeout 20m ./...
-	$(GO) test -race -short -timeout 20m $(RACE)
+	$(WITH_PLUGIN) $(GO) test -timeout 40m ./...
+	$(GO) test -race -short -timeout 40m $(RACE)
 
 # The linter has a go.mod of its own, so that its hundreds of dependencies stay out of sftui's. The first time it is
 # compiled, which takes some minutes.
