@@ -2,11 +2,14 @@ package ui
 
 import (
 	"context"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sftui/engine/run"
 )
 
 // chatScript answers like `sftui chat --json`: in pieces, then the whole.
@@ -60,4 +63,14 @@ func TestChatOffersCheckpoints(t *testing.T) {
 	d.press("6", "c").want("step 40 of", "newest", "step 20 of", "from the live run").press("down", "enter")
 	d.poll()
 	d.want("--step 20 --json")
+}
+
+// An evaluation that names rows shows them, the worst first.
+func TestEvaluationRowsAreListedByLoss(t *testing.T) {
+	events := append(steps(40), run.Event{Kind: run.KindEval, Step: 40, Loss: 2, RowIDs: []int{7, 3, 5}, RowLosses: []run.Number{1.5, run.Number(math.NaN()), 4.25}})
+	d, _ := liveRun(t, 100, 30, events)
+	d.press("6").want("evaluation at step 40", "NaN  row 3", "4.250  row 5", "1.500  row 7")
+	if s := d.screen(); strings.Index(s, "row 3") > strings.Index(s, "row 5") || strings.Index(s, "row 5") > strings.Index(s, "row 7") {
+		t.Errorf("the rows are not in order:\n%s", s)
+	}
 }

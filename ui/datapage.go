@@ -466,14 +466,6 @@ func (p *dataPage) keepsWhole(limit int) string {
 	return p.a.tf("keeps %.0f%% of the rows whole (of %s looked at)", share*100, count(p.set.lengths.known))
 }
 
-// shown is what the detail shows: the row, or the sequences that it is packed into.
-func (p *dataPage) shown() *rowView {
-	if p.stage == stagePacked && p.packs() {
-		return p.packed
-	}
-	return p.detail
-}
-
 // copyRow puts the chosen row's text on the clipboard of the terminal.
 func (p *dataPage) copyRow() tea.Cmd {
 	if p.shown() == nil {

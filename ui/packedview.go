@@ -20,6 +20,14 @@ func (p *dataPage) stages() int {
 	return stagePacked
 }
 
+// shown is what the detail shows: the row, or the sequences that it is packed into.
+func (p *dataPage) shown() *rowView {
+	if p.stage == stagePacked && p.packs() {
+		return p.packed
+	}
+	return p.detail
+}
+
 // packedMsg is the sequences that a row is packed into.
 type packedMsg struct {
 	gen  int

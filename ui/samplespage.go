@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"cmp"
+	"math"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -70,6 +73,7 @@ func (p *samplesPage) view(w, h int) []string {
 			lines = append(lines, " "+th.paint(inkDim, l))
 		}
 		lines = append(lines, "", " "+th.paint(inkKey, "c")+"  "+a.t("talk to the model, or to a checkpoint of the run"), " "+th.paint(inkKey, "3")+"  "+a.t("the recipe"), " "+th.paint(inkKey, "5")+"  "+a.t("open an earlier run"))
+		lines = append(append(lines, ""), p.judgedLines()...)
 		return th.pane(a.t("Samples"), lines, w, h, true)
 	}
 	p.at = min(p.at, len(prompts)-1)
@@ -100,9 +104,44 @@ func (p *samplesPage) view(w, h int) []string {
 		lines = append(lines, "", " "+th.paint(inkAccent, p.when(e)))
 		para(inkPlain, e.Text)
 	}
+	if judged := p.judgedLines(); len(judged) > 0 {
+		lines = append(append(lines, ""), judged...)
+	}
 	p.top = min(p.top, max(0, len(lines)-(h-2)))
 	title := a.tf("sample %d of %d", p.at+1, len(prompts))
 	return th.pane(title, lines[p.top:], w, h, true)
+}
+
+// judgedLines are the rows of the last evaluation, the worst first.
+func (p *samplesPage) judgedLines() []string {
+	a, on := p.a, p.a.train.on
+	if on == nil || len(on.judged.rows) == 0 {
+		return nil
+	}
+	type judged struct {
+		row  int
+		loss float64
+	}
+	list := make([]judged, len(on.judged.rows))
+	for i, row := range on.judged.rows {
+		list[i] = judged{row, float64(on.judged.losses[i])}
+	}
+	worse := func(x float64) float64 { // what is not a number is the worst
+		if math.IsNaN(x) {
+			return math.Inf(1)
+		}
+		return x
+	}
+	slices.SortStableFunc(list, func(x, y judged) int { return cmp.Compare(worse(y.loss), worse(x.loss)) })
+	lines := []string{" " + a.th.paint(inkTitle, a.tf("worst and best rows of the evaluation at step %s", count(on.judged.step)))}
+	for i, r := range list {
+		ink := inkGood
+		if i < (len(list)+1)/2 {
+			ink = inkWarn
+		}
+		lines = append(lines, "   "+a.th.paint(ink, fitLeft(value(r.loss), 8))+"  "+a.tf("row %s", count(r.row)))
+	}
+	return lines
 }
 
 // when says at which point of the run a sample was made.

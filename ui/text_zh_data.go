@@ -48,6 +48,7 @@ var chineseData = map[string]string{
 
 // chineseChat are the texts of a conversation.
 var chineseChat = map[string]string{
+	"worst and best rows of the evaluation at step %s":                    "第 %s 步评估中最差与最好的行",
 	"The model's process has ended; esc goes back.":                       "模型进程已结束；esc 返回。",
 	"The model is loaded and compiled before the first word …":            "首个词之前要加载并编译模型 …",
 	"Write a message. Replies are greedy: the likeliest token each time.": "请输入消息。回复为贪心解码：每次取最可能的词元。",

@@ -26,6 +26,7 @@ type tracker struct {
 	marks   []chart.Event
 	steps   []stepRows
 	samples []run.Event
+	judged  stepRows  // rows of the last evaluation with their losses, where it named some
 	phase   run.Event // the last phase
 	lines   []logLine
 	log     string // tail of the run's log file
@@ -100,6 +101,9 @@ func (t *tracker) event(e *run.Event) {
 		t.step(e)
 	case run.KindEval:
 		t.series[metricEval].Append(float64(e.Step), float64(e.Loss))
+		if len(e.RowIDs) > 0 && len(e.RowIDs) == len(e.RowLosses) {
+			t.judged = stepRows{e.Step, e.RowIDs, e.RowLosses}
+		}
 		word := ""
 		if e.Best {
 			word = " (best so far)"
