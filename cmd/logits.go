@@ -61,6 +61,9 @@ func printLogits(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	defer opened.Close()
+	if opened.Warning != "" {
+		fmt.Fprintln(s.err, opened.Warning)
+	}
 	model, ok := opened.Trainer.(*compute.Session)
 	if !ok {
 		return fmt.Errorf("this model gives no logits")
