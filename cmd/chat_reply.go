@@ -97,20 +97,12 @@ func (c *chatter) reply(ctx context.Context, r chatRequest, emit func(piece stri
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			return answer, c.explain(err)
+			return answer, err
 		}
 		answer.Finish = finishInterrupted
 	}
 	answer.Reply, answer.Seconds = text.String(), time.Since(start).Seconds()
 	return answer, nil
-}
-
-// explain says what to do where the device is the reason of a failure.
-func (c *chatter) explain(err error) error {
-	if strings.HasSuffix(c.device, "pure Go") && strings.Contains(err.Error(), "not implemented") {
-		return fmt.Errorf("the pure Go backend cannot generate text; give --device cpu or cuda (%w)", err)
-	}
-	return err
 }
 
 // encode returns the ids of what is to be continued.
