@@ -91,7 +91,7 @@ func TestPreviewRefusals(t *testing.T) {
 		name, rows, want string
 		args             []string
 	}{
-		{"unknown option", previewRows, "max_lenght", []string{"max_lenght=3"}},
+		{"unknown option", previewRows, "max_lenght", []string{"max_lenght=3"}}, //nolint:misspell // the mistake is the case
 		{"stray word", previewRows, "neither a flag nor key=value", []string{"stray"}},
 		{"no number", previewRows, "--batches", []string{"--batches", "x"}},
 		{"bad data", `{"prompt":"x"}`, "no completion", []string{"--json"}},

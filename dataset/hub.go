@@ -300,7 +300,7 @@ func cachedSplit(ref hubRef, cache string, o OpenOptions) ([]string, error) {
 			return err
 		}
 		if _, err := os.Stat(p); err != nil { // a link whose blob is gone
-			return nil
+			return nil //nolint:nilerr // it is as if the file were not there
 		}
 		rel, err := filepath.Rel(snapshot, p)
 		names = append(names, filepath.ToSlash(rel))

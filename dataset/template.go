@@ -49,7 +49,6 @@ func newChat(tok *Tokenizer, specials map[string]string, o Options) (*chat, erro
 // request is what a row brings for rendering, besides its messages.
 type request struct {
 	template *jinja.Template
-	tools    any
 	input    jinja.ChatInput // everything but Messages
 	prompted bool            // the row's chat_template_kwargs set add_generation_prompt or continue_final_message
 }

@@ -119,12 +119,13 @@ func (w *wordCache) pass(out []int32, text string, pass int) ([]int32, bool) {
 		return w.words(out, text)
 	}
 	set := &w.passes[pass]
-	from, ok := 0, true
+	from := 0
 	for at := 0; ; {
 		start, end, id := set.find(text, at)
 		if start < 0 {
 			break
 		}
+		var ok bool
 		if out, ok = w.pass(out, text[from:start], pass+1); !ok {
 			return nil, false
 		}

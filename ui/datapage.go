@@ -15,7 +15,6 @@ import (
 // dataPage is the browser of rows: a list of any length, one row through all
 // stages of its preparation, and the lengths of all rows.
 type dataPage struct {
-	still
 	a   *app
 	gen int // of the open data, model and options together
 

@@ -129,14 +129,6 @@ func (l *lengths) meanTrained() float64 {
 	return float64(l.sumTrained) / float64(l.known)
 }
 
-// meanFull is the mean number of tokens of a known row.
-func (l *lengths) meanFull() float64 {
-	if l.known == 0 {
-		return 0
-	}
-	return float64(l.sumFull) / float64(l.known)
-}
-
 // bins counts the known rows in n equal classes of a logarithmic scale from lo
 // to hi tokens; lengths outside fall into the first or last class.
 func (l *lengths) bins(n int, lo, hi float64) []float64 {

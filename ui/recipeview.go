@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"sftui/recipes"
-	"sftui/ui/chart"
 )
 
 // layout divides the page; the conflicts pane is there when there are any.
@@ -369,9 +368,4 @@ func visible2(s string) string {
 		lines[i] = visible(l)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// gaugeLine draws a share with its text behind it.
-func (t *theme) gaugeLine(share float64, w int, text string) string {
-	return t.paint(inkSmooth, chart.Gauge(share, max(4, w-width(text)-2))) + " " + text
 }

@@ -14,7 +14,7 @@ func snippetSources(f *testing.F) []string {
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // opened for reading only
 	var out []string
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)

@@ -62,7 +62,7 @@ func referenceRows(t testing.TB, visit func(row *Dict)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading only
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

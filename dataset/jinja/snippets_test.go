@@ -26,7 +26,7 @@ func TestSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // opened for reading only
 	n := 0
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)

@@ -117,7 +117,7 @@ func (s *Session) sourceTypes() (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("export: read the source's types: %w", err)
 	}
-	defer source.Close()
+	defer source.Close() //nolint:errcheck // opened for reading only
 	types := map[string]string{}
 	for _, name := range source.Names() {
 		info, _ := source.Info(name)

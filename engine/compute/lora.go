@@ -83,7 +83,7 @@ func (s *Session) addAdapters() error {
 		if initial, err = openAdapter(c.InitFrom); err != nil {
 			return err
 		}
-		defer initial.Close()
+		defer initial.Close() //nolint:errcheck // opened for reading only
 	}
 	random := rand.New(rand.NewPCG(uint64(s.cfg.Seed), 0x4c6f5241))
 	adapted := 0

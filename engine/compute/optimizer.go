@@ -260,7 +260,7 @@ func (s *Session) activationBytes(shape Shape) int64 {
 	perPosition := int64(4 * c.HiddenSize)
 	if s.keeps() {
 		q, kv := c.NumAttentionHeads*s.model.HeadDim, s.model.KVHeads*s.model.HeadDim
-		element := int64(s.dtype.Memory())
+		element := int64(s.dtype.Size())
 		perPosition += element * int64(2*q+2*kv+2*c.IntermediateSize)
 		perPosition += int64(4 * c.HiddenSize)
 	}

@@ -46,7 +46,7 @@ func tinyModel(t testing.TB, change func(config map[string]any)) string {
 			for i := range values {
 				values[i] = float32(random.NormFloat64() * 0.15)
 				if strings.Contains(p.Name, "norm") {
-					values[i] += 1
+					values[i]++
 				}
 			}
 			tensor := weights.Tensor{Name: p.Name, DType: weights.F32, Shape: p.Shape}

@@ -74,7 +74,7 @@ func (s *Session) LoadState(dir string) error {
 	if err != nil {
 		return fmt.Errorf("open the optimizer's state: %w", err)
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // opened for reading only
 	steps, err := strconv.Atoi(file.Metadata()["steps"])
 	if err != nil {
 		return fmt.Errorf("%s is not an optimizer state of sftui", path)

@@ -67,7 +67,7 @@ func (s *Session) load() error {
 	if err != nil {
 		return err
 	}
-	defer checkpoint.Close()
+	defer checkpoint.Close() //nolint:errcheck // opened for reading only
 	names := checkpoint.Names()
 	for _, p := range s.model.Params() {
 		name := p.Name

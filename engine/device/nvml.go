@@ -18,7 +18,7 @@ func openGPU() *gpu {
 	}
 	handle, status := library.DeviceGetHandleByIndex(0)
 	if status != nvml.SUCCESS {
-		library.Shutdown()
+		_ = library.Shutdown()
 		return nil
 	}
 	return &gpu{library: library, handle: handle}
@@ -56,6 +56,6 @@ func (g *gpu) read(r *Reading) {
 
 func (g *gpu) close() {
 	if g != nil {
-		g.library.Shutdown()
+		_ = g.library.Shutdown()
 	}
 }

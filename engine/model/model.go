@@ -170,16 +170,6 @@ func DecaysWeight(name string) bool {
 	return true
 }
 
-// oneKind makes all layers alike.
-func oneKind(c *Config, defaultTheta float64, window int) ([]Kind, []int, error) {
-	rope, err := c.rope(fullAttention, defaultTheta)
-	if err != nil {
-		return nil, nil, err
-	}
-	kind := Kind{Rope: rope.frequencies(c.headDim()), Window: window}
-	return []Kind{kind}, make([]int, c.NumHiddenLayers), nil
-}
-
 // kindsByType makes one kind of the full and one of the sliding layers, as far as both occur.
 func kindsByType(c *Config, types []string, defaultTheta float64, window int) ([]Kind, []int, error) {
 	var kinds []Kind

@@ -64,7 +64,6 @@ type picture struct {
 	gutter     int     // cells left of the plot
 	grid       *grid
 	marks      map[int]mark // runes that replace a cell
-	owners     int
 }
 
 // mark is a rune laid over a cell.
