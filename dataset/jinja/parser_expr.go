@@ -13,6 +13,11 @@ func (p *parser) tupleEnd(ends []string) bool {
 
 // tuple reads an expression, or several with commas between. In brackets it may be empty.
 func (p *parser) tuple(cond bool, ends []string, brackets bool) expr {
+	return p.tupleOf(func() expr { return p.expression(cond) }, ends, brackets)
+}
+
+// tupleOf reads what item reads, or several of it with commas between. In brackets it may be empty.
+func (p *parser) tupleOf(item func() expr, ends []string, brackets bool) expr {
 	var items []expr
 	isTuple := false
 	for {
@@ -22,7 +27,7 @@ func (p *parser) tuple(cond bool, ends []string, brackets bool) expr {
 		if p.tupleEnd(ends) {
 			break
 		}
-		items = append(items, p.expression(cond))
+		items = append(items, item())
 		if !p.is(",") {
 			break
 		}

@@ -14,28 +14,7 @@ type attrRef struct {
 
 // assignTuple reads names, attributes and tuples of them.
 func (p *parser) assignTuple(namespaced bool, ends []string) expr {
-	var items []expr
-	isTuple := false
-	for {
-		if len(items) > 0 {
-			p.expect(",")
-		}
-		if p.tupleEnd(ends) {
-			break
-		}
-		items = append(items, p.primary(namespaced))
-		if !p.is(",") {
-			break
-		}
-		isTuple = true
-	}
-	if !isTuple {
-		if len(items) == 0 {
-			p.fail(p.cur().pos, "Expected an expression, got %s", repr(p.cur().describe()))
-		}
-		return items[0]
-	}
-	return &tupleExpr{items: items}
+	return p.tupleOf(func() expr { return p.primary(namespaced) }, ends, false)
 }
 
 // toTarget turns a parsed expression into a target or fails.
