@@ -11,9 +11,12 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
+	"charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -122,7 +125,7 @@ func (a *app) press(k tea.KeyPressMsg) tea.Cmd {
 	if p.captures() {
 		return p.typed(k)
 	}
-	if b, ok := a.find(name); ok {
+	if b, ok := a.find(k); ok {
 		return b.do(a)
 	}
 	return nil
@@ -340,20 +343,17 @@ func (a *app) footLine() string {
 	if len(a.stack) > 0 || a.open().captures() { // other keys are text now, or the dialog's own
 		return " " + a.th.paint(inkKey, "esc") + " " + a.t("back") + "   " + a.th.paint(inkKey, "ctrl+c") + " " + a.t("quit")
 	}
-	room := a.w - 1
-	var b strings.Builder
-	b.WriteByte(' ')
-	help := a.th.paint(inkKey, "?") + " " + a.t("all keys")
-	room -= width(help) + 1
-	for _, k := range a.footKeys() {
-		item := a.th.paint(inkKey, k.show) + " " + a.t(k.short)
-		n := width(item) + 3
-		if n > room {
+	m := help.New()
+	m.Styles, m.ShortSeparator = a.th.help, "   "
+	more := onKeys("?", a.t("all keys"), "?")
+	keys := []key.Binding{more}
+	for _, b := range a.footKeys() {
+		h := b.Help()
+		wider := slices.Insert(slices.Clone(keys), len(keys)-1, onKeys(h.Key, a.t(h.Desc), b.Keys()...))
+		if width(m.ShortHelpView(wider)) > a.w-2 { // what does not fit is under ?
 			break
 		}
-		room -= n
-		b.WriteString(item + "   ")
+		keys = wider
 	}
-	b.WriteString(help)
-	return b.String()
+	return " " + m.ShortHelpView(keys)
 }

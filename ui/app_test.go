@@ -49,13 +49,13 @@ func TestHelpHasEveryKey(t *testing.T) {
 	text := strings.Join(d.a.helpLines(pageStart, 150), "\n")
 	seen := map[string]bool{}
 	for _, b := range bindings() {
-		if b.do == nil || b.help == "" || len(b.keys) == 0 {
-			t.Errorf("binding %v is not complete", b.keys)
+		if b.do == nil || b.help == "" || len(b.Keys()) == 0 {
+			t.Errorf("binding %v is not complete", b.Keys())
 		}
 		if !strings.Contains(text, b.help) {
 			t.Errorf("the help lacks %q", b.help)
 		}
-		for _, k := range b.keys {
+		for _, k := range b.Keys() {
 			id := fmt.Sprintf("%d %s %v", b.page, k, b.when != nil)
 			if seen[id] {
 				t.Errorf("key %q is bound twice on page %d", k, b.page)

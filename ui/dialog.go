@@ -3,6 +3,8 @@ package ui
 import (
 	"strings"
 
+	"charm.land/bubbles/v2/key"
+	"charm.land/bubbles/v2/viewport"
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/ui/vlist"
@@ -76,45 +78,57 @@ func (q *question) press(a *app, k tea.KeyPressMsg) tea.Cmd {
 type reader struct {
 	title string
 	lines func(a *app, w int) []string
-	top   int
+	text  viewport.Model
 	tail  bool // starts at the end
 }
 
-func (r *reader) scroll(d int) { r.top, r.tail = r.top+d, false }
+// newReader shows lines that are made for a width.
+func newReader(title string, lines func(a *app, w int) []string) *reader {
+	r := &reader{title: title, lines: lines, text: viewport.New()}
+	r.text.KeyMap = readerKeys()
+	return r
+}
+
+// readerKeys move through the text of a reader; any other key closes it.
+func readerKeys() viewport.KeyMap {
+	on := func(keys ...string) key.Binding { return key.NewBinding(key.WithKeys(keys...)) }
+	return viewport.KeyMap{Down: on("j", "down"), Up: on("k", "up"), PageDown: on("pgdown", "space", "ctrl+f"), PageUp: on("pgup", "ctrl+b"),
+		HalfPageDown: on("ctrl+d"), HalfPageUp: on("ctrl+u")}
+}
+
+func (r *reader) scroll(d int) {
+	r.tail = false
+	r.text.SetYOffset(r.text.YOffset() + d)
+}
 
 func (r *reader) view(a *app, w, h int) []string {
 	bw, bh := min(w-2, 110), h-2
 	lines := r.lines(a, bw-4)
-	room := bh - 2
-	last := max(0, len(lines)-room)
-	if r.tail {
-		r.top = last
+	for i, l := range lines {
+		lines[i] = " " + l
 	}
-	r.top = min(max(r.top, 0), last)
-	shown := make([]string, 0, room)
-	for _, l := range lines[r.top:min(r.top+room, len(lines))] {
-		shown = append(shown, " "+l)
+	r.text.SetWidth(bw - 2)
+	r.text.SetHeight(bh - 2)
+	r.text.SetContentLines(lines)
+	if r.tail {
+		r.text.GotoBottom()
 	}
 	title := r.title
-	if last > 0 {
-		title += "  " + a.th.paint(inkDim, a.tf("j k scroll · %d of %d", min(r.top+room, len(lines)), len(lines)))
+	if !r.text.AtTop() || !r.text.AtBottom() {
+		title += "  " + a.th.paint(inkDim, a.tf("j k scroll · %d of %d", min(r.text.YOffset()+bh-2, len(lines)), len(lines)))
 	}
-	return a.th.pane(title, shown, bw, bh, true)
+	return a.th.pane(title, strings.Split(r.text.View(), "\n"), bw, bh, true)
 }
 
 func (r *reader) press(a *app, k tea.KeyPressMsg) tea.Cmd {
-	switch k.String() {
-	case "j", "down":
-		r.scroll(1)
-	case "k", "up":
-		r.scroll(-1)
-	case "pgdown", "space", "ctrl+d", "ctrl+f":
-		r.scroll(a.h - 6)
-	case "pgup", "ctrl+u", "ctrl+b":
-		r.scroll(6 - a.h)
-	case "g", "home":
+	keys := r.text.KeyMap
+	switch {
+	case key.Matches(k, keys.Down, keys.Up, keys.PageDown, keys.PageUp, keys.HalfPageDown, keys.HalfPageUp):
+		r.tail = false
+		r.text, _ = r.text.Update(k)
+	case k.String() == "g", k.String() == "home":
 		r.scroll(-1 << 30)
-	case "G", "end":
+	case k.String() == "G", k.String() == "end":
 		r.tail = true
 	default:
 		a.pop()

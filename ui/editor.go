@@ -3,104 +3,73 @@ package ui
 import (
 	"strings"
 
+	"charm.land/bubbles/v2/key"
+	"charm.land/bubbles/v2/textarea"
 	tea "charm.land/bubbletea/v2"
 )
 
-// editor is a text of several lines that is being typed.
+// editor is a text of several lines that is being typed: a text area of Bubbles
+// that wears the theme. Long lines are wrapped.
 type editor struct {
-	lines []*field
-	at    int // line of the cursor
-	top   int // first line that is shown
+	in         textarea.Model
+	was, shown string // what it began with, as it was and as it is shown
 }
 
 // newEditor starts with a text, the cursor at its end.
 func newEditor(text string) *editor {
-	e := &editor{}
-	for _, l := range strings.Split(text, "\n") {
-		e.lines = append(e.lines, newField(l))
-	}
-	e.at = len(e.lines) - 1
+	e := &editor{in: textarea.New(), was: text}
+	e.in.Prompt, e.in.ShowLineNumbers = "", false
+	e.in.MaxHeight, e.in.MaxWidth = 0, 0
+	// The terminal pastes and copies; the clipboard of this machine may be the wrong one.
+	e.in.KeyMap.Paste, e.in.KeyMap.CopySelection = key.Binding{}, key.Binding{}
+	e.in.SetStyles(textarea.Styles{}) // the theme's come with the first picture; these do not blink
+	e.in.Focus()
+	e.in.SetWidth(80)
+	e.in.SetValue(editable(text))
+	e.in.MoveToEnd()
+	e.shown = e.in.Value()
 	return e
 }
 
-// String is what has been typed.
+// editable is a text as it can be shown while it is edited.
+func editable(s string) string {
+	return visible2(strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\t", "    "))
+}
+
+// String is what has been typed; a text that nobody has touched comes back as it was.
 func (e *editor) String() string {
-	lines := make([]string, len(e.lines))
-	for i, l := range e.lines {
-		lines[i] = l.String()
+	if v := e.in.Value(); v != e.shown {
+		return v
 	}
-	return strings.Join(lines, "\n")
+	return e.was
 }
 
 // press edits; it reports whether the key was one for editing.
 func (e *editor) press(k tea.KeyPressMsg) bool {
-	line := e.lines[e.at]
-	switch name := k.String(); {
-	case name == "enter":
-		e.insert("\n")
-	case name == "up":
-		e.jump(e.at - 1)
-	case name == "down":
-		e.jump(e.at + 1)
-	case (name == "backspace" || name == "ctrl+h") && line.at == 0 && e.at > 0:
-		e.join(e.at - 1)
-	case (name == "delete" || name == "ctrl+d") && line.at == len(line.text) && e.at+1 < len(e.lines):
-		e.join(e.at)
-	default:
-		return line.press(k)
-	}
-	return true
-}
-
-// jump goes to a line and keeps the column where there is one.
-func (e *editor) jump(to int) {
-	to = min(max(to, 0), len(e.lines)-1)
-	e.lines[to].at = min(e.lines[e.at].at, len(e.lines[to].text))
-	e.at = to
-}
-
-// join makes one line of line i and the next; the cursor stands between them.
-func (e *editor) join(i int) {
-	a, b := e.lines[i], e.lines[i+1]
-	a.at = len(a.text)
-	a.text = append(a.text[:len(a.text):len(a.text)], b.text...)
-	e.lines = append(e.lines[:i+1], e.lines[i+2:]...)
-	e.at = i
+	text, line, column := e.in.Value(), e.in.Line(), e.in.Column()
+	k.Text = typable(k.Text)
+	e.in, _ = e.in.Update(k) // its cursor does not blink, so it asks for nothing
+	return e.in.Value() != text || e.in.Line() != line || e.in.Column() != column
 }
 
 // insert puts a text of any number of lines at the cursor.
-func (e *editor) insert(text string) {
-	for n, piece := range strings.Split(text, "\n") {
-		line := e.lines[e.at]
-		if n > 0 {
-			rest := newField(string(line.text[line.at:]))
-			rest.at = 0
-			line.text = line.text[:line.at]
-			e.at++
-			e.lines = append(e.lines[:e.at], append([]*field{rest}, e.lines[e.at:]...)...)
-			line = rest
-		}
-		line.press(tea.KeyPressMsg{Text: piece, Code: tea.KeyExtended})
-	}
-}
+func (e *editor) insert(text string) { e.in.InsertString(typable(text)) }
 
 // erase takes n runes before the cursor away.
 func (e *editor) erase(n int) {
-	line := e.lines[e.at]
-	line.remove(line.at-n, line.at)
+	for range n {
+		e.in, _ = e.in.Update(tea.KeyPressMsg{Code: tea.KeyBackspace})
+	}
 }
 
 // view draws the text in w×h cells; the line of the cursor is always shown.
 func (e *editor) view(t *theme, w, h int) []string {
-	e.top = min(max(e.top, e.at-h+1), e.at)
-	out := make([]string, 0, h)
-	for i := e.top; i < min(e.top+h, len(e.lines)); i++ {
-		l := e.lines[i]
-		if i == e.at {
-			out = append(out, l.view(t, w))
-			continue
-		}
-		out = append(out, fit(visible(l.String()), w))
+	e.in.SetStyles(t.area)
+	if e.in.Width() != w {
+		e.in.SetWidth(w)
 	}
-	return out
+	if e.in.Height() != h {
+		e.in.SetHeight(h)
+	}
+	return block(strings.Split(e.in.View(), "\n"), w, h)
 }

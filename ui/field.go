@@ -2,100 +2,77 @@ package ui
 
 import (
 	"strings"
-	"unicode"
 
+	"charm.land/bubbles/v2/key"
+	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 )
 
-// field is one line of text that is being typed.
+// field is one line of text that is being typed: a text input of Bubbles that
+// wears the theme and never draws what would move the terminal's cursor.
 type field struct {
-	text []rune
-	at   int // cursor, in runes
+	in         textinput.Model
+	ready      bool
+	was, shown string // what it began with, as it was and as it is shown
 }
 
 // newField starts with a text, the cursor behind it.
-func newField(s string) *field { return &field{text: []rune(s), at: len([]rune(s))} }
+func newField(s string) *field {
+	f := &field{in: textinput.New(), ready: true, was: s}
+	f.in.Prompt = ""
+	f.in.KeyMap.Paste = key.Binding{}  // the terminal pastes; the clipboard of this machine may be the wrong one
+	f.in.SetStyles(textinput.Styles{}) // the theme's come with the first picture; these do not blink
+	f.in.Focus()
+	f.in.SetValue(visible(s))
+	f.in.CursorEnd()
+	f.shown = f.in.Value()
+	return f
+}
 
-// String is what has been typed.
-func (f *field) String() string { return string(f.text) }
+// begin makes the zero field usable.
+func (f *field) begin() {
+	if !f.ready {
+		*f = *newField("")
+	}
+}
+
+// String is what has been typed; a text that nobody has touched comes back as
+// it was, with what cannot be shown in one line.
+func (f *field) String() string {
+	if v := f.in.Value(); v != f.shown {
+		return v
+	}
+	return f.was
+}
 
 // press edits; it reports whether the key was one for editing.
 func (f *field) press(k tea.KeyPressMsg) bool {
-	switch k.String() {
-	case "left", "ctrl+b":
-		f.at = max(0, f.at-1)
-	case "right", "ctrl+f":
-		f.at = min(len(f.text), f.at+1)
-	case "home", "ctrl+a":
-		f.at = 0
-	case "end", "ctrl+e":
-		f.at = len(f.text)
-	case "backspace", "ctrl+h":
-		f.remove(f.at-1, f.at)
-	case "delete", "ctrl+d":
-		f.remove(f.at, f.at+1)
-	case "ctrl+u":
-		f.remove(0, f.at)
-	case "ctrl+k":
-		f.remove(f.at, len(f.text))
-	case "ctrl+w", "alt+backspace":
-		i := f.at
-		for i > 0 && unicode.IsSpace(f.text[i-1]) {
-			i--
-		}
-		for i > 0 && !unicode.IsSpace(f.text[i-1]) {
-			i--
-		}
-		f.remove(i, f.at)
-	default:
-		if k.Text == "" {
-			return false
-		}
-		in := []rune(k.Text)
-		f.text = append(f.text[:f.at:f.at], append(in, f.text[f.at:]...)...)
-		f.at += len(in)
-	}
-	return true
+	f.begin()
+	text, at := f.in.Value(), f.in.Position()
+	k.Text = typable(k.Text)
+	f.in, _ = f.in.Update(k) // its cursor does not blink, so it asks for nothing
+	return f.in.Value() != text || f.in.Position() != at
 }
 
-// remove cuts runes [from, to) and puts the cursor there.
-func (f *field) remove(from, to int) {
-	from, to = max(from, 0), min(to, len(f.text))
-	if from >= to {
-		return
-	}
-	f.text = append(f.text[:from:from], f.text[to:]...)
-	f.at = from
+// typable leaves out what would reorder or hide the text behind it; line breaks
+// and tabs are for the input to decide on.
+func typable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if isBidi(r) {
+			return -1
+		}
+		return r
+	}, s)
 }
 
-// view draws the field in w cells with a block as cursor; a long text scrolls
-// so that the cursor stays visible.
+// view draws the field in w cells; a long text scrolls so that the cursor stays
+// visible.
 func (f *field) view(t *theme, w int) string {
-	before, after := visible(string(f.text[:f.at])), visible(string(f.text[f.at:]))
-	for width(before) > w-2 && before != "" {
-		_, before, _ = cutFirst(before)
+	f.begin()
+	f.in.SetStyles(t.input)
+	if room := max(w-1, 1); f.in.Width() != room { // the cursor behind the text takes a cell
+		f.in.SetWidth(room)
+		f.in.SetCursor(f.in.Position())
 	}
-	line := t.paint(inkInput, before) + t.paint(inkSelected, cursorCell(after))
-	if _, rest, ok := cutFirst(after); ok {
-		line += t.paint(inkInput, rest)
-	}
-	return fit(line, w)
-}
-
-// cursorCell is what stands under the cursor.
-func cursorCell(after string) string {
-	if first, _, ok := cutFirst(after); ok {
-		return first
-	}
-	return "▏"
-}
-
-// cutFirst splits off the first rune.
-func cutFirst(s string) (first, rest string, ok bool) {
-	for i := range s {
-		if i > 0 {
-			return s[:i], s[i:], true
-		}
-	}
-	return s, "", strings.TrimSpace(s) != "" || s != ""
+	return fit(f.in.View(), w)
 }

@@ -210,7 +210,7 @@ func (p *recipePage) diff() tea.Cmd {
 		return p.a.fail(err)
 	}
 	changes := recipes.Diff(before, p.r)
-	p.a.push(&reader{title: p.a.tf("edits to %s", p.title), lines: func(a *app, w int) []string {
+	p.a.push(newReader(p.a.tf("edits to %s", p.title), func(a *app, w int) []string {
 		if len(changes) == 0 {
 			return []string{a.th.paint(inkDim, a.t("The recipe is as the file has it."))}
 		}
@@ -220,7 +220,7 @@ func (p *recipePage) diff() tea.Cmd {
 				a.th.paint(inkGood, fit("+ "+c.Key+": "+visible(c.B), w)), "")
 		}
 		return lines
-	}})
+	}))
 	return nil
 }
 

@@ -59,8 +59,8 @@ func texts(t *testing.T) []string {
 	}
 	for _, b := range bindings() {
 		out = append(out, b.help)
-		if b.short != "" {
-			out = append(out, b.short)
+		if b.Help().Desc != "" {
+			out = append(out, b.Help().Desc)
 		}
 	}
 	for _, name := range pageNames {

@@ -4,6 +4,9 @@ import (
 	"image/color"
 	"strings"
 
+	"charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/textarea"
+	"charm.land/bubbles/v2/textinput"
 	"charm.land/lipgloss/v2"
 )
 
@@ -63,6 +66,10 @@ func lightPalette() palette {
 type theme struct {
 	dark        bool
 	open, close [inkCount]string
+
+	input textinput.Styles
+	area  textarea.Styles
+	help  help.Styles
 }
 
 // newTheme builds the theme for a dark or a light background.
@@ -100,6 +107,11 @@ func newTheme(dark bool) *theme {
 		const probe = "x"
 		t.open[i], t.close[i], _ = strings.Cut(st.Render(probe), probe)
 	}
+	typed, hint := styles[inkInput], styles[inkDim]
+	// The cursor does not blink: a screen at rest sends nothing over a slow line.
+	t.input = textinput.Styles{Focused: textinput.StyleState{Text: typed, Placeholder: hint}, Cursor: textinput.CursorStyle{Color: p.blue}}
+	t.area = textarea.Styles{Focused: textarea.StyleState{Placeholder: hint, Selection: styles[inkSelected]}, Cursor: textarea.CursorStyle{Color: p.blue}}
+	t.help = help.Styles{ShortKey: styles[inkKey], Ellipsis: hint}
 	return t
 }
 
