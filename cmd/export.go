@@ -12,20 +12,20 @@ import (
 
 // exportCommand is the line of `sftui export` in the table of commands.
 func exportCommand() command {
-	return command{name: "export", usage: "--run DIR [--step N] [--merge] [--dtype T] [--device D] OUT",
-		summary: "write a run's model as a folder that transformers loads", run: runExport}
+	return command{name: "export", usage: "--run DIR [--step N] [--merge] [--gguf] [--dtype T] [--device D] OUT",
+		summary: "write a run's model as a folder that transformers loads, or as GGUF for Ollama", run: runExport}
 }
 
 // runExport writes one checkpoint as a model folder.
 func runExport(ctx context.Context, args []string, s streams) int {
-	a, err := flagSet{values: []string{"run", "step", "dtype", "device"}, switches: []string{"merge"}}.parse(args)
+	a, err := flagSet{values: []string{"run", "step", "dtype", "device"}, switches: []string{"merge", "gguf"}}.parse(args)
 	if err == nil {
 		err = exportArguments(a)
 	}
 	if err != nil {
 		return fail(s, "export", err)
 	}
-	o := engine.ExportOptions{Out: a.rest[0], Merge: a.switches["merge"], DType: a.values["dtype"], Device: a.values["device"], Host: host(s.err)}
+	o := engine.ExportOptions{Out: a.rest[0], Merge: a.switches["merge"], GGUF: a.switches["gguf"], DType: a.values["dtype"], Device: a.values["device"], Host: host(s.err)}
 	if text := a.values["step"]; text != "" {
 		if o.Step, err = strconv.Atoi(text); err != nil || o.Step < 1 {
 			return fail(s, "export", fmt.Errorf("--step must be the step of a checkpoint, found %q", text))

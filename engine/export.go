@@ -20,13 +20,14 @@ type ExportOptions struct {
 	Step   int    // of the checkpoint, 0 for the newest
 	Out    string // folder, which must not hold anything yet
 	Merge  bool   // fold a LoRA adapter into the weights
+	GGUF   bool   // write model.gguf and a Modelfile, for llama.cpp and Ollama, instead of a folder
 	DType  string // "" as the recipe says
 	Device string // "" as the recipe says
 	Host   Host
 }
 
 // Export writes a checkpoint of a run as a model folder that transformers (or,
-// for an adapter that is not merged, PEFT) loads.
+// for an adapter that is not merged, PEFT) loads, or as GGUF.
 func Export(ctx context.Context, o ExportOptions) error {
 	checkpoint, err := chooseCheckpoint(o.Run, o.Step)
 	if err != nil {
@@ -47,6 +48,9 @@ func Export(ctx context.Context, o ExportOptions) error {
 	}
 	if o.Merge && !r.UsePeft {
 		return errors.New("--merge: this run trained all weights, so there is no adapter to merge")
+	}
+	if o.GGUF && r.UsePeft && !o.Merge {
+		return errors.New("--gguf writes a whole model and this run trained an adapter: add --merge to fold it in")
 	}
 	if o.Device != "" {
 		r.Device, r.UseCPU = o.Device, false
@@ -77,6 +81,9 @@ func Export(ctx context.Context, o ExportOptions) error {
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return fmt.Errorf("export: %w", err)
+	}
+	if o.GGUF {
+		return exportGGUF(opened.Trainer, out, options)
 	}
 	return exportTo(opened.Trainer, out, options)
 }
