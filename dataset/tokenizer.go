@@ -68,6 +68,9 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 		return nil, err
 	}
 	t.specials = config.specials
+	if !config.padNamed {
+		t.readPadding()
+	}
 	t.template, t.templates = config.template, config.templates
 	t.added = t.file.AddedTokens
 	effective, err := t.effectiveFile(data, config)
@@ -80,16 +83,34 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 			t.special[a.ID] = true
 		}
 	}
-	t.backend, err = tokenizers.FromBytes(effective)
+	var how []tokenizers.TokenizerOption
+	if config.split {
+		how = append(how, tokenizers.WithEncodeSpecialTokens())
+	}
+	t.backend, err = tokenizers.FromBytes(effective, how...)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be loaded: %w", path, err)
 	}
-	t.fingerprint = t.hash(effective)
+	t.fingerprint = t.hash(effective, config.split)
+	if config.split {
+		return t, nil // the word cache takes special tokens for tokens
+	}
 	t.words = newWordCache(t.file, t.added, func(text string) ([]int32, error) {
 		enc, err := t.run(text, false)
 		return enc.ids, err
 	})
 	return t, nil
+}
+
+// readPadding takes the padding token from tokenizer.json, as transformers
+// does where the configuration says nothing of one.
+func (t *Tokenizer) readPadding() {
+	var padding struct {
+		Token string `json:"pad_token"`
+	}
+	if json.Unmarshal(t.file.Padding, &padding) == nil && padding.Token != "" {
+		t.specials["pad_token"] = padding.Token
+	}
 }
 
 func missingTokenizer(dir string, err error) error {
@@ -107,10 +128,13 @@ func missingTokenizer(dir string, err error) error {
 	return fmt.Errorf("%s has no tokenizer.json; download the model's tokenizer files into that folder", dir)
 }
 
-func (t *Tokenizer) hash(effective []byte) string {
+func (t *Tokenizer) hash(effective []byte, split bool) string {
 	h := sha256.New()
 	h.Write(effective)
-	for _, role := range tokenRoles {
+	if split {
+		fmt.Fprintln(h, "split_special_tokens")
+	}
+	for _, role := range sortedKeys(t.specials) {
 		fmt.Fprintf(h, "%s=%q\n", role, t.specials[role])
 	}
 	fmt.Fprintf(h, "template=%q\n", t.template)
@@ -333,7 +357,8 @@ func (t *Tokenizer) ChatTemplate() string { return t.template }
 func (t *Tokenizer) NamedChatTemplates() map[string]string { return t.templates }
 
 // SpecialTokens are the tokens with a role, by role: bos_token, eos_token,
-// unk_token, sep_token, pad_token, cls_token, mask_token.
+// unk_token, sep_token, pad_token, cls_token, mask_token, and a model's own
+// ones such as image_token.
 func (t *Tokenizer) SpecialTokens() map[string]string {
 	out := make(map[string]string, len(t.specials))
 	for k, v := range t.specials {

@@ -43,6 +43,8 @@ type tokenizerFile struct {
 type tokenizerConfig struct {
 	specials  map[string]string
 	extra     []addedToken // to be added, ids not yet known (-1)
+	split     bool         // split_special_tokens: special tokens spelled in a text are text
+	padNamed  bool         // there is an entry pad_token, null or not
 	template  string
 	templates map[string]string
 }
@@ -56,7 +58,7 @@ func readTokenizerConfig(dir string) (tokenizerConfig, error) {
 	if err != nil {
 		return c, err
 	}
-	decoder, hasDecoder := raw["added_tokens_decoder"]
+	decoder, hasDecoder := raw.values["added_tokens_decoder"]
 	if hasDecoder {
 		tokens, err := decodeAddedTokens(decoder)
 		if err != nil {
@@ -68,15 +70,17 @@ func readTokenizerConfig(dir string) (tokenizerConfig, error) {
 		if err != nil {
 			return c, err
 		}
-		for k, v := range legacy { // the older file wins over the config
-			raw[k] = v
+		for _, k := range legacy.keys { // the older file wins over the config
+			raw.set(k, legacy.values[k])
 		}
 	}
 	c.readSpecials(raw)
-	return c, c.readTemplates(dir, raw["chat_template"])
+	_, c.padNamed = raw.values["pad_token"]
+	_ = json.Unmarshal(raw.values["split_special_tokens"], &c.split) // stays false where it is no boolean
+	return c, c.readTemplates(dir, raw.values["chat_template"])
 }
 
-func (c *tokenizerConfig) readSpecials(raw map[string]json.RawMessage) {
+func (c *tokenizerConfig) readSpecials(raw jsonObject) {
 	add := func(tok addedToken) {
 		tok.ID, tok.Special = -1, true
 		if !slices.ContainsFunc(c.extra, func(a addedToken) bool { return a.Content == tok.Content }) {
@@ -84,35 +88,40 @@ func (c *tokenizerConfig) readSpecials(raw map[string]json.RawMessage) {
 		}
 	}
 	for _, role := range tokenRoles {
-		if tok, ok := parseToken(raw[role]); ok {
+		if tok, ok := parseToken(raw.values[role]); ok {
 			c.specials[role] = tok.Content
 			add(tok)
 		}
 	}
-	list := raw["extra_special_tokens"]
-	if len(list) == 0 || string(list) == "null" || string(list) == "[]" {
-		list = raw["additional_special_tokens"]
+	named := func(name string, value json.RawMessage) {
+		if tok, ok := parseToken(value); ok {
+			c.specials[name] = tok.Content
+			add(tok)
+		}
+	}
+	// A model's own roles, such as image_token, are special tokens and variables of the template, too.
+	for _, name := range raw.keys {
+		if value := raw.values[name]; strings.HasSuffix(name, "_token") && !slices.Contains(tokenRoles, name) && value[0] == '"' {
+			named(name, value)
+		}
+	}
+	list := raw.values["extra_special_tokens"]
+	own, err := parseJSONObject(list)
+	if err == nil {
+		for _, name := range own.keys {
+			named(name, own.values[name])
+		}
+	}
+	if len(own.keys) > 0 || len(list) == 0 || string(list) == "null" || string(list) == "[]" {
+		list = raw.values["additional_special_tokens"]
 	}
 	var items []json.RawMessage
-	if json.Unmarshal(list, &items) == nil {
-		for _, item := range items {
-			if tok, ok := parseToken(item); ok {
-				add(tok)
-			}
-		}
+	if json.Unmarshal(list, &items) != nil {
 		return
 	}
-	var named map[string]json.RawMessage // tokens by name of their own, as in image_token
-	if json.Unmarshal(list, &named) == nil {
-		names := make([]string, 0, len(named))
-		for name := range named {
-			names = append(names, name)
-		}
-		sort.Strings(names)
-		for _, name := range names {
-			if tok, ok := parseToken(named[name]); ok {
-				add(tok)
-			}
+	for _, item := range items {
+		if tok, ok := parseToken(item); ok {
+			add(tok)
 		}
 	}
 }
@@ -157,20 +166,62 @@ func (c *tokenizerConfig) readTemplates(dir string, raw json.RawMessage) error {
 	return nil
 }
 
+// jsonObject is a JSON object with its keys in the order of the file, which
+// decides the ids of tokens that are added.
+type jsonObject struct {
+	keys   []string
+	values map[string]json.RawMessage
+}
+
+func (o *jsonObject) set(key string, value json.RawMessage) {
+	if _, known := o.values[key]; !known {
+		o.keys = append(o.keys, key)
+	}
+	o.values[key] = value
+}
+
+// parseJSONObject decodes an object; a key that comes twice has its last value.
+func parseJSONObject(data []byte) (jsonObject, error) {
+	o := jsonObject{values: map[string]json.RawMessage{}}
+	if err := json.Unmarshal(data, &o.values); err != nil {
+		return o, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if _, err := decoder.Token(); err != nil {
+		return o, err
+	}
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return o, err
+		}
+		if key, _ := token.(string); !seen[key] {
+			seen[key] = true
+			o.keys = append(o.keys, key)
+		}
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
 // readJSONObject reads a JSON object; a missing file is an empty object.
-func readJSONObject(path string) (map[string]json.RawMessage, error) {
-	out := map[string]json.RawMessage{}
+func readJSONObject(path string) (jsonObject, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return out, nil
+		return jsonObject{values: map[string]json.RawMessage{}}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", path, err)
+		return jsonObject{}, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	if err := json.Unmarshal(data, &out); err != nil {
-		return nil, fmt.Errorf("%s is not a JSON object: %w; correct or download it again", path, err)
+	o, err := parseJSONObject(data)
+	if err != nil {
+		return o, fmt.Errorf("%s is not a JSON object: %w; correct or download it again", path, err)
 	}
-	return out, nil
+	return o, nil
 }
 
 // parseToken reads a token written as a string or as an AddedToken dict.

@@ -176,6 +176,7 @@ func TestTokenizerFolders(t *testing.T) {
 			t.Error(tok.ChatTemplate(), tok.NamedChatTemplates())
 		}
 	})
+	t.Run("tokens by role", func(t *testing.T) { testTokenRoles(t, make(t, map[string]string{"tokenizer.json": string(file)})) })
 	bad := map[string]struct {
 		files map[string]string
 		want  string
@@ -203,5 +204,40 @@ func TestTokenizerFolders(t *testing.T) {
 	}
 	if _, err := OpenTokenizer(filepath.Join(t.TempDir(), "none")); err == nil || !strings.Contains(err.Error(), "is not a model folder") {
 		t.Errorf("missing folder: %v", err)
+	}
+}
+
+// testTokenRoles compares entries of tokenizer_config.json that name special
+// tokens with what transformers 5.23 makes of them, for the folder dir.
+func testTokenRoles(t *testing.T, dir string) {
+	const more = `"added_tokens_decoder": {"481": {"content": "<tool>", "lstrip": false, "normalized": false, "rstrip": false, "single_word": false, "special": false}}, "additional_special_tokens": ["<|user|>"], "bos_token": "<|start|>", "eos_token": "<|end|>"`
+	for _, c := range []struct {
+		config, text string
+		ids          []int32
+		roles        map[string]string
+	}{
+		{`"split_special_tokens": true, "pad_token": "<|pad|>"`, "a<|end|>b", []int32{66, 29, 93, 262, 69, 93, 31, 67}, nil},
+		{`"pad_token": "<|pad|>", "zebra_token": "<zebra>", "audio_token": "<audio>", "add_bos_token": true, "extra_special_tokens": {"thing_token": "<thing>", "boi": "<boi>"}`,
+			"a<zebra><audio><thing><boi><|user|>b", []int32{66, 472, 473, 474, 475, 476, 67},
+			map[string]string{"zebra_token": "<zebra>", "audio_token": "<audio>", "thing_token": "<thing>", "boi": "<boi>"}},
+		{`"sep_token": null`, "a", []int32{66}, map[string]string{"pad_token": "[PAD]"}},
+		{`"pad_token": null`, "a", []int32{66}, map[string]string{"pad_token": ""}},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), []byte("{"+c.config+", "+more+"}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		tok, err := OpenTokenizer(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = tok.Close() }()
+		if ids, err := tok.Encode(c.text); err != nil || !slices.Equal(ids, c.ids) {
+			t.Errorf("{%s}: %q is %v (%v), want %v", c.config, c.text, ids, err, c.ids)
+		}
+		for role, want := range c.roles {
+			if got := tok.SpecialTokens()[role]; got != want {
+				t.Errorf("{%s}: %s is %q, want %q", c.config, role, got, want)
+			}
+		}
 	}
 }
