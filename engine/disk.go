@@ -65,7 +65,7 @@ func forecastDisk(r *recipes.Recipe, info compute.Info, c cadence, steps, stepsP
 		d.spared = model / 2
 	}
 	if !r.SaveOnlyModel {
-		d.Checkpoint += 3 * info.Trainable * float32Bytes // weights and two moments
+		d.Checkpoint += info.Trainable*float32Bytes + info.StateBytes // weights and the optimizer's state
 	}
 	switch {
 	case c.saveEvery > 0:

@@ -1,6 +1,17 @@
 package recipes
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
+
+// Optimizers lists the values of optim that sftui trains with.
+func Optimizers() []string {
+	return []string{
+		"adamw_torch", "adamw_torch_fused", "adamw_bnb_8bit", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit", "adafactor", "ademamix",
+		"paged_ademamix_32bit", "sgd", "adagrad", "rmsprop", "lion_32bit", "lion_8bit", "paged_lion_32bit", "paged_lion_8bit",
+	}
+}
 
 // ourRules are the values that the engine refuses although TRL takes them. They
 // mirror engine/compute (optim), engine's schedules and its row order; widen
@@ -13,9 +24,14 @@ func ourRules() []rule {
 				"sftui 不支持 loss_type dft；nll 是通常的损失。", "loss_type", "nll")
 		}},
 		{"optimizer-not-supported", SeverityError, "optim", func(r *Recipe) *clash {
-			return when(r.Optim != "adamw_torch" && r.Optim != "adamw_torch_fused",
-				fmt.Sprintf("optim %s is not supported by sftui; adamw_torch is, and use_peft saves more memory than another optimizer.", r.Optim),
-				fmt.Sprintf("sftui 不支持 optim %s；支持 adamw_torch，而 use_peft 比换优化器更省显存。", r.Optim), "optim", "adamw_torch")
+			return when(!slices.Contains(Optimizers(), r.Optim),
+				fmt.Sprintf("optim %s is not supported by sftui; adamw_torch is, and adamw_bnb_8bit and adafactor need less memory.", r.Optim),
+				fmt.Sprintf("sftui 不支持 optim %s；支持 adamw_torch，而 adamw_bnb_8bit 与 adafactor 更省显存。", r.Optim), "optim", "adamw_torch")
+		}},
+		{"optimizer-args-unread", SeverityWarning, "optim_args optim", func(r *Recipe) *clash {
+			return when(r.OptimArgs != "" && slices.Contains(Optimizers(), r.Optim) && !slices.Contains([]string{"sgd", "adagrad", "rmsprop", "ademamix", "paged_ademamix_32bit"}, r.Optim),
+				fmt.Sprintf("optim %s does not read optim_args; adam_beta1, adam_beta2, adam_epsilon and weight_decay set it.", r.Optim),
+				fmt.Sprintf("optim %s 不读取 optim_args；请用 adam_beta1、adam_beta2、adam_epsilon 与 weight_decay 设置。", r.Optim), "optim_args", "null")
 		}},
 		{"schedule-not-supported", SeverityError, "lr_scheduler_type", func(r *Recipe) *clash {
 			return when(r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy",

@@ -27,38 +27,38 @@ func (s *Session) keeps() bool { return !s.cfg.GradientCheckpointing }
 // dropsOut says whether training draws dropout masks, so that its forward pass differs from inference.
 func (s *Session) dropsOut() bool { return s.cfg.LoRA != nil && s.cfg.LoRA.Dropout > 0 }
 
-func (s *Session) blockKey(mode blockMode, kind int, shape Shape) string {
-	return fmt.Sprintf("block %s %d %v", mode, kind, shape)
+func (s *Session) blockKey(mode blockMode, variant int, shape Shape) string {
+	return fmt.Sprintf("block %s %d %v", mode, variant, shape)
 }
 
-// blockProgram returns the program of one kind of layer in one shape. Its inputs are the block's input, then (in
+// blockProgram returns the program of one variant of layers in one shape. Its inputs are the block's input, then (in
 // backwardMode) the kept results and the output's gradient, then the layout, then the weights.
-func (s *Session) blockProgram(mode blockMode, kind int, shape Shape) (*program, error) {
+func (s *Session) blockProgram(mode blockMode, variant int, shape Shape) (*program, error) {
 	if mode == forwardMode && !s.keeps() && !s.dropsOut() {
 		mode = inferMode // the same graph
 	}
-	key := s.blockKey(mode, kind, shape)
+	key := s.blockKey(mode, variant, shape)
 	return s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
 			if mode == backwardMode {
-				return s.buildBackward(b, kind, shape)
+				return s.buildBackward(b, variant, shape)
 			}
-			return s.buildForward(b, kind, shape, mode == forwardMode)
+			return s.buildForward(b, variant, shape, mode == forwardMode)
 		})
 	})
 }
 
 // blockInputs creates the layout's and the weights' parameters, in the order of layoutBuffers and layerBuffers.
-func (s *Session) blockInputs(b *builder, kind int, shape Shape, training bool) (*model.Layer, []*graph.Node) {
+func (s *Session) blockInputs(b *builder, variant int, shape Shape, training bool) (*model.Layer, []*graph.Node) {
 	n, dim := shape.Positions(), s.model.HeadDim
 	l := &model.Layer{
-		Model: s.model, Kind: s.model.Kinds[kind], Rows: shape.Rows, Length: shape.Length, DType: s.dtype,
+		Model: s.model, Kind: s.model.Kinds[s.variants[variant].kind], Rows: shape.Rows, Length: shape.Length, DType: s.dtype,
 		Cos: b.float("cos", n, dim), Sin: b.float("sin", n, dim),
 		Weights: map[string]*graph.Node{}, Adapters: map[string]*model.Adapter{},
 	}
 	l.Attend = s.attend(b, shape)
 	random := b.param("random", graph.RNGStateShape.DType, graph.RNGStateShape.Dimensions...)
-	sample := s.layers[0]
+	sample := s.variants[variant].sample
 	var trained []*graph.Node
 	for i, p := range s.model.Block {
 		l.Weights[p.Name] = b.float(p.Name, p.Shape...)
@@ -80,24 +80,12 @@ func (s *Session) blockInputs(b *builder, kind int, shape Shape, training bool) 
 	return l, trained
 }
 
-// attend creates the parameters of attention, in the order of pass.inputs.
+// attend creates the parameters of attention, in the order of uploadAttend.
 func (s *Session) attend(b *builder, shape Shape) func(l *model.Layer, q, k, v *graph.Node) *graph.Node {
-	if shape.Documents == 0 {
-		return model.Packed(b.int("segments", shape.Rows, shape.Length))
+	if shape.Documents > 0 {
+		return s.fusedCall(b, shape).attend
 	}
-	v := &model.View{
-		Documents: shape.Documents, Length: shape.DocumentLength, Fused: s.fuses(),
-		Lengths: b.int("lengths", shape.Documents),
-		From:    b.int("from", shape.Documents*shape.DocumentLength),
-		Back:    b.int("back", shape.Positions()),
-	}
-	return v.Attend
-}
-
-// fuses says whether the backend computes bfloat16 attention in one fused kernel (cuDNN's flash attention).
-func (s *Session) fuses() bool {
-	return s.dtype == dtypes.BFloat16 && s.cfg.Attention != "eager" &&
-		s.dev.Backend.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention]
+	return model.Packed(b.int("segments", shape.Rows, shape.Length))
 }
 
 // dropout draws a mask of 0 (with probability p) and 1/(1-p).
@@ -110,9 +98,9 @@ func dropout(random *graph.Node, p float64, dims ...int) (next, mask *graph.Node
 }
 
 // buildForward yields the block's output and, when training keeps them, the results of its matrix products by stage.
-func (s *Session) buildForward(b *builder, kind int, shape Shape, training bool) []*graph.Node {
+func (s *Session) buildForward(b *builder, variant int, shape Shape, training bool) []*graph.Node {
 	x := b.float("x", shape.Positions(), s.model.Config.HiddenSize)
-	l, _ := s.blockInputs(b, kind, shape, training)
+	l, _ := s.blockInputs(b, variant, shape, training)
 	var kept []*graph.Node
 	if training && s.keeps() {
 		l.Cut = func(_ int, n *graph.Node) *graph.Node {
@@ -127,11 +115,11 @@ func (s *Session) buildForward(b *builder, kind int, shape Shape, training bool)
 // buildBackward yields the gradient of the block's input and of its trained weights. Without kept results the
 // forward pass is computed again inside; with them every stage's forward is dead code where only its result was
 // needed, and what remains is elementwise work and the attention scores.
-func (s *Session) buildBackward(b *builder, kind int, shape Shape) []*graph.Node {
+func (s *Session) buildBackward(b *builder, variant int, shape Shape) []*graph.Node {
 	n, h := shape.Positions(), s.model.Config.HiddenSize
 	x := b.float("x", n, h)
 	dy := b.float("dy", n, h)
-	l, trained := s.blockInputs(b, kind, shape, true)
+	l, trained := s.blockInputs(b, variant, shape, true)
 	wrt := append([]*graph.Node{x}, trained...)
 	if !s.keeps() {
 		return graph.Gradient(along(s.model.Build(l, x), dy), wrt...)
@@ -207,9 +195,9 @@ func (s *Session) Prepare(shape Shape) error {
 	if s.cfg.Inference {
 		modes = []blockMode{inferMode}
 	}
-	for kind := range s.model.Kinds {
+	for variant := range s.variants {
 		for _, mode := range modes {
-			if _, err := s.blockProgram(mode, kind, shape); err != nil {
+			if _, err := s.blockProgram(mode, variant, shape); err != nil {
 				return err
 			}
 		}
@@ -238,8 +226,8 @@ func (s *Session) Compiled(shape Shape) bool {
 	if s.cfg.Inference {
 		mode = inferMode
 	}
-	for kind := range s.model.Kinds {
-		if !s.programs.ready(s.blockKey(mode, kind, shape)) {
+	for variant := range s.variants {
+		if !s.programs.ready(s.blockKey(mode, variant, shape)) {
 			return false
 		}
 	}
@@ -248,7 +236,7 @@ func (s *Session) Compiled(shape Shape) bool {
 
 // ShapeOf returns the shape that a batch runs in; the zero Shape when it has no tokens.
 func (s *Session) ShapeOf(b Batch) Shape {
-	l, err := layOut(b, s.cfg.MaxLength, s.viewed)
+	l, err := layOut(b, s.cfg.MaxLength, s.attention)
 	if err != nil {
 		return Shape{}
 	}
@@ -269,7 +257,7 @@ func (s *Session) Stats() Stats {
 			st.Memory.Block = max(st.Memory.Block, p.temporary)
 		case strings.HasPrefix(key, "head"):
 			st.Memory.Head = max(st.Memory.Head, p.temporary)
-		case strings.HasPrefix(key, "adamw"):
+		case strings.HasPrefix(key, "update"):
 			st.Memory.Optimizer = max(st.Memory.Optimizer, p.temporary)
 		}
 	})

@@ -16,8 +16,8 @@ type Config struct {
 	// and computes the rest again; without it every block keeps the results of
 	// its matrix products.
 	GradientCheckpointing bool
-	// Attention is attn_implementation: "", "sdpa", "eager" (XLA) or
-	// "flash_attention_2" (cuDNN on CUDA with bfloat16, XLA elsewhere).
+	// Attention is attn_implementation: "sdpa" and "eager" (XLA), "flash_attention_2" or
+	// "" (cuDNN on CUDA with bfloat16, XLA elsewhere).
 	Attention string
 	// MaxLength bounds the bucket lengths of layouts; 0 asks for the model's own limit.
 	MaxLength int
@@ -32,7 +32,8 @@ type Config struct {
 
 // OptimizerConfig is the optimizer with the names and meanings of TrainingArguments.
 type OptimizerConfig struct {
-	Name        string  // optim: "adamw_torch" (default), "adamw_torch_fused" or "adafactor"
+	Name        string  // optim, one of OptimizerNames; empty is adamw_torch
+	Args        string  // optim_args: "key=value, key=value", read by sgd, adagrad, rmsprop and ademamix
 	Beta1       float64 // adam_beta1, 0 = 0.9
 	Beta2       float64 // adam_beta2, 0 = 0.999
 	Epsilon     float64 // adam_epsilon, 0 = 1e-8
@@ -82,21 +83,20 @@ type Step struct {
 	Skipped bool
 }
 
-// Shape is what executables are compiled for: Rows rows of Length positions. Where attention is fused (CUDA), it
-// works on a view of its own, one row of DocumentLength for each of Documents sequences; elsewhere these are 0.
+// Shape is what executables are compiled for: Rows rows of Length positions. Where attention is fused (CUDA), Documents
+// says how many sequences there are for each row, 1 when every row is one sequence; elsewhere it is 0.
 type Shape struct {
-	Rows           int
-	Length         int
-	Documents      int
-	DocumentLength int
+	Rows      int
+	Length    int
+	Documents int
 }
 
 // Positions returns how many token positions a pass of this shape computes.
 func (s Shape) Positions() int { return s.Rows * s.Length }
 
 func (s Shape) String() string {
-	if s.Documents > 0 {
-		return fmt.Sprintf("%d×%d (%d×%d)", s.Rows, s.Length, s.Documents, s.DocumentLength)
+	if s.Documents > 1 {
+		return fmt.Sprintf("%d×%d (%d sequences)", s.Rows, s.Length, s.Rows*s.Documents)
 	}
 	return fmt.Sprintf("%d×%d", s.Rows, s.Length)
 }
@@ -126,6 +126,7 @@ type Info struct {
 	Architecture string // LlamaForCausalLM …
 	Parameters   int64  // all weights, adapters included
 	Trainable    int64
+	StateBytes   int64 // of the optimizer's state, once it has made a step
 	Layers       int
 	Hidden       int
 	Vocabulary   int

@@ -89,7 +89,7 @@ func (s *Session) exportModel(dir, dtype string, o ExportOptions) error {
 	if written == "" {
 		written = types[model.EmbedName]
 	}
-	if err := weights.WriteFile(filepath.Join(dir, configFile), setConfigDType(config, weights.TorchName(written))); err != nil {
+	if err := weights.WriteFile(filepath.Join(dir, configFile), s.setTied(setConfigDType(config, weights.TorchName(written)))); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	shard := o.MaxShardBytes
@@ -123,6 +123,9 @@ func (s *Session) sourceTypes() (map[string]string, error) {
 		info, _ := source.Info(name)
 		types[name] = info.DType
 	}
+	if types[model.HeadName] == "" {
+		types[model.HeadName] = types[model.EmbedName] // where the source ties them
+	}
 	return types, nil
 }
 
@@ -134,6 +137,22 @@ func setConfigDType(config []byte, name string) []byte {
 		return config
 	}
 	return configDType.ReplaceAll(config, []byte(`${1}"`+name+`"`))
+}
+
+var (
+	tiedKey    = regexp.MustCompile(`("tie_word_embeddings"\s*:\s*)(?:true|false)`)
+	firstBrace = regexp.MustCompile(`^\s*\{`)
+)
+
+// setTied makes config.json say that embedding and head differ where training an adapter beside one of them parted them.
+func (s *Session) setTied(config []byte) []byte {
+	if s.model.Tied || !s.cfg.LoRA.unties() {
+		return config
+	}
+	if tiedKey.Match(config) {
+		return tiedKey.ReplaceAll(config, []byte("${1}false"))
+	}
+	return firstBrace.ReplaceAll(config, []byte("{\n  \"tie_word_embeddings\": false,"))
 }
 
 // exported yields the model's weights, adapters folded in.
@@ -222,17 +241,35 @@ func (s *Session) exportAdapter(dir, dtype string, o ExportOptions) error {
 	return nil
 }
 
+// adapted names the adapted layers: by the last part of the name where that says which, else whole.
+func (s *Session) adapted() []string {
+	var short, whole []string
+	for i, l := range s.layers {
+		for _, a := range l.adapters {
+			short = append(short, a.linear[strings.LastIndex(a.linear, ".")+1:])
+			whole = append(whole, model.LayerPrefix(i)+a.linear)
+		}
+	}
+	slices.Sort(short)
+	short = slices.Compact(short)
+	named := LoRAConfig{TargetModules: append(slices.Clone(short), short[0])}
+	for i := range s.layers {
+		for _, p := range s.model.Block {
+			full := model.LayerPrefix(i) + strings.TrimSuffix(p.Name, ".weight")
+			if p.Linear && named.Adapts(full) && !slices.Contains(whole, full) {
+				return whole
+			}
+		}
+	}
+	return short
+}
+
 func (s *Session) adapterConfig(o ExportOptions) map[string]any {
 	c := s.cfg.LoRA
 	base := o.BaseModel
 	if base == "" {
 		base = s.cfg.ModelDir
 	}
-	var targets []string
-	for _, a := range s.layers[0].adapters {
-		targets = append(targets, a.linear[strings.LastIndex(a.linear, ".")+1:])
-	}
-	slices.Sort(targets)
 	var saved any
 	if len(c.ModulesToSave) > 0 {
 		saved = c.ModulesToSave
@@ -240,7 +277,7 @@ func (s *Session) adapterConfig(o ExportOptions) map[string]any {
 	return map[string]any{
 		"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base, "inference_mode": true,
 		"r": c.R, "lora_alpha": c.Alpha, "lora_dropout": c.Dropout, "use_rslora": c.UseRSLoRA, "bias": "none",
-		"target_modules": slices.Compact(targets), "modules_to_save": saved,
+		"target_modules": s.adapted(), "modules_to_save": saved,
 		"fan_in_fan_out": false, "init_lora_weights": true, "use_dora": false,
 	}
 }

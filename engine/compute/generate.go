@@ -132,7 +132,7 @@ func (g *generation) feed(ids []int32, start, width int) ([]float32, error) {
 		return nil, err
 	}
 	for i, l := range s.layers {
-		program, err := s.decodeProgram(l.kind, width, g.capacity)
+		program, err := s.decodeProgram(l.variant, width, g.capacity)
 		if err != nil {
 			free(x)
 			return nil, err
@@ -153,9 +153,9 @@ func (g *generation) feed(ids []int32, start, width int) ([]float32, error) {
 	return out[len(ids)-1], nil
 }
 
-// decodeProgram runs one kind of layer over width new positions with a cache.
-func (s *Session) decodeProgram(kind, width, capacity int) (*program, error) {
-	key := fmt.Sprintf("decode %d %d %d", kind, width, capacity)
+// decodeProgram runs one variant of layers over width new positions with a cache.
+func (s *Session) decodeProgram(variant, width, capacity int) (*program, error) {
+	key := fmt.Sprintf("decode %d %d %d", variant, width, capacity)
 	return s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
 			x := b.float("x", width, s.model.Config.HiddenSize)
@@ -164,7 +164,7 @@ func (s *Session) decodeProgram(kind, width, capacity int) (*program, error) {
 			cache := &model.Cache{K: k, V: v, Start: b.int("start")}
 			b.update(k, 1)
 			b.update(v, 2)
-			l, _ := s.blockInputs(b, kind, Shape{Rows: 1, Length: width}, false)
+			l, _ := s.blockInputs(b, variant, Shape{Rows: 1, Length: width}, false)
 			l.Attend = cache.Attend
 			y := s.model.Build(l, x)
 			return []*graph.Node{y, cache.K, cache.V}

@@ -1,6 +1,7 @@
 package compute
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -21,14 +22,7 @@ type layout struct {
 	sequences []int64 // trained tokens of every sequence
 	tokens    int64
 	longest   int // positions in the batch's longest row, padding included
-	view      *view
-}
-
-// view is the layout that fused attention works in: every sequence a row of its own.
-type view struct {
-	from    []int32 // [documents·length], the position in the layout; 0 in filling
-	back    []int32 // [positions], the place in the view; 0 for filling
-	lengths []int32 // [documents]
+	fused     *fused
 }
 
 // target is one trained token.
@@ -45,7 +39,7 @@ type sequence struct {
 
 // layOut lays a batch out. The result is a pure function of the batch, so that a resumed run computes bit by bit
 // what the interrupted one would have.
-func layOut(b Batch, maxLength int, viewed bool) (*layout, error) {
+func layOut(b Batch, maxLength int, how attention) (*layout, error) {
 	if err := checkBatch(b); err != nil {
 		return nil, err
 	}
@@ -58,18 +52,16 @@ func layOut(b Batch, maxLength int, viewed bool) (*layout, error) {
 		lengths[i] = s.length
 	}
 	shape := chooseShape(lengths, maxLength)
-	if viewed {
-		shape = viewedShape(lengths, maxLength)
+	if how != maskedAttention {
+		shape = fusedShape(lengths, maxLength, how)
 	}
 	places := place(lengths, shape.Length)
-	l := &layout{shape: shape, sequences: make([]int64, len(sequences))}
+	if shape.Documents == 1 {
+		places = separate(lengths)
+	}
+	l := &layout{shape: shape, sequences: make([]int64, len(sequences)), fused: fuse(shape, lengths, places)}
 	n := shape.Positions()
 	l.ids, l.positions, l.segments = make([]int32, n), make([]int32, n), make([]int32, n)
-	if viewed {
-		l.view = &view{
-			from: make([]int32, shape.Documents*shape.DocumentLength), back: make([]int32, n), lengths: make([]int32, shape.Documents),
-		}
-	}
 	for i, s := range sequences {
 		l.longest = max(l.longest, len(b.InputIDs[s.row]))
 		l.tokens += int64(s.length)
@@ -78,21 +70,10 @@ func layOut(b Batch, maxLength int, viewed bool) (*layout, error) {
 			l.ids[at+j] = b.InputIDs[s.row][s.start+j]
 			l.positions[at+j] = int32(j)
 			l.segments[at+j] = int32(places[i].segment)
-			if l.view != nil {
-				l.view.put(i*shape.DocumentLength+j, at+j)
-			}
-		}
-		if l.view != nil {
-			l.view.lengths[i] = int32(s.length)
 		}
 	}
 	l.findTargets(b, sequences, places)
 	return l, nil
-}
-
-func (v *view) put(place, position int) {
-	v.from[place] = int32(position)
-	v.back[position] = int32(place)
 }
 
 func checkBatch(b Batch) error {
@@ -189,6 +170,27 @@ func place(lengths []int, rowLength int) []placement {
 	return out
 }
 
+// separate gives every sequence a row of its own, in the batch's order.
+func separate(lengths []int) []placement {
+	out := make([]placement, len(lengths))
+	for i := range out {
+		out[i] = placement{row: i, segment: 1}
+	}
+	return out
+}
+
+// inOrder lists the sequences as they lie, row by row.
+func inOrder(places []placement) []int {
+	order := make([]int, len(places))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(places[a].row, places[b].row), cmp.Compare(places[a].offset, places[b].offset))
+	})
+	return order
+}
+
 // attentionShare is how many visible positions cost one position as much as its matrix products do; it weighs rows
 // that are long against rows that are full. Measured on SmolLM2-135M on two CPU cores.
 const attentionShare = 1024
@@ -215,19 +217,6 @@ func chooseShape(lengths []int, maxLength int) Shape {
 		}
 	}
 	return best
-}
-
-// viewedShape is the shape for fused attention: everything in one row, and a view with a row for each sequence.
-func viewedShape(lengths []int, maxLength int) Shape {
-	longest, total := 0, 0
-	for _, n := range lengths {
-		longest = max(longest, n)
-		total += n
-	}
-	return Shape{
-		Rows: 1, Length: bucketTotal(total),
-		Documents: bucketRows(len(lengths)), DocumentLength: bucketLengths(longest, maxLength)[0],
-	}
 }
 
 // cost is proportional to the time of a pass.

@@ -12,7 +12,7 @@ func TestLayOutKeepsEveryToken(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 200 {
 		b := randomBatch(random, 1+random.IntN(9), 1+random.IntN(300))
-		l, err := layOut(b, 0, false)
+		l, err := layOut(b, 0, maskedAttention)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestBatchesThatCannotBeLaidOut(t *testing.T) {
 		"labels too short": {InputIDs: [][]int32{{1, 2}}, Labels: [][]int32{{1}}},
 		"mask too short":   {InputIDs: [][]int32{{1, 2}}, AttentionMask: [][]int32{{1}}},
 	} {
-		if _, err := layOut(b, 0, false); err == nil {
+		if _, err := layOut(b, 0, maskedAttention); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

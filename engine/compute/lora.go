@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,7 +33,8 @@ func (c *LoRAConfig) check() error {
 	if c.Dropout < 0 || c.Dropout >= 1 {
 		return fmt.Errorf("lora_dropout is %g; it must be at least 0 and below 1", c.Dropout)
 	}
-	return nil
+	_, err := c.pattern()
+	return err
 }
 
 // scale is what an adapter's output is multiplied by.
@@ -43,18 +45,57 @@ func (c *LoRAConfig) scale() float64 {
 	return c.Alpha / float64(c.R)
 }
 
-// targets says whether a linear layer is adapted. Names match whole or as the last parts of the full name.
-func (c *LoRAConfig) targets(full string) bool {
+// Adapts says whether a linear layer, by its full name ("model.layers.0.self_attn.q_proj"), gets an adapter, by PEFT's
+// rules: entries of target_modules match whole or as the last parts of the name; a single entry may be a pattern for
+// whole names too; and what is trained whole is not adapted beside.
+func (c *LoRAConfig) Adapts(full string) bool {
+	for _, saved := range c.ModulesToSave {
+		if strings.Contains("."+full+".", "."+saved+".") {
+			return false
+		}
+	}
 	if len(c.TargetModules) == 0 || slices.Equal(c.TargetModules, []string{allLinear}) {
 		return true
 	}
-	return matchesModule(full, c.TargetModules)
+	for _, m := range c.TargetModules {
+		if full == m || strings.HasSuffix(full, "."+m) {
+			return true
+		}
+	}
+	pattern, err := c.pattern()
+	return err == nil && pattern != nil && pattern.MatchString(full)
 }
 
-func matchesModule(full string, modules []string) bool {
-	return slices.ContainsFunc(modules, func(m string) bool {
-		return full == m || strings.HasSuffix(full, "."+m)
-	})
+// pattern is a single entry of target_modules read as PEFT reads it: a regular expression for whole names; nil where
+// there are more entries.
+func (c *LoRAConfig) pattern() (*regexp.Regexp, error) {
+	if len(c.TargetModules) != 1 {
+		return nil, nil
+	}
+	p, err := regexp.Compile("^(?:" + c.TargetModules[0] + ")$")
+	if err != nil {
+		return nil, fmt.Errorf("lora_target_modules %q is not a pattern that sftui can read (%w): use names such as q_proj, or all-linear", c.TargetModules[0], err)
+	}
+	return p, nil
+}
+
+// Saves says whether a weight of the model is trained whole beside the adapters: where the name of its module, or of
+// one around it, ends in an entry of modules_to_save.
+func (c *LoRAConfig) Saves(weight string) bool {
+	full := strings.TrimSuffix(strings.TrimSuffix(weight, ".weight"), ".bias")
+	for module := full; module != ""; {
+		if slices.ContainsFunc(c.ModulesToSave, func(m string) bool { return strings.HasSuffix(module, m) }) {
+			return true
+		}
+		module = module[:max(0, strings.LastIndexByte(module, '.'))]
+	}
+	return false
+}
+
+// unties says whether embedding and head part ways: PEFT trains a copy of the one that modules_to_save names, and the
+// other stays as it was.
+func (c *LoRAConfig) unties() bool {
+	return c != nil && (c.Saves(model.EmbedName) || c.Saves(model.HeadName))
 }
 
 // trainsWhole says whether a weight of the model itself is trained.
@@ -62,10 +103,7 @@ func (s *Session) trainsWhole(name string) bool {
 	if s.cfg.Inference {
 		return false
 	}
-	if s.cfg.LoRA == nil {
-		return true
-	}
-	return matchesModule(strings.TrimSuffix(strings.TrimSuffix(name, ".weight"), ".bias"), s.cfg.LoRA.ModulesToSave)
+	return s.cfg.LoRA == nil || s.cfg.LoRA.Saves(name)
 }
 
 // addAdapters makes the LoRA pairs: A drawn as PEFT draws it (Kaiming uniform with a = √5), B zero.
@@ -74,8 +112,11 @@ func (s *Session) addAdapters() error {
 	if c == nil {
 		return nil
 	}
-	if s.model.Tied && matchesModule("lm_head", c.ModulesToSave) {
-		return fmt.Errorf("modules_to_save names lm_head, which this model ties to embed_tokens; name embed_tokens instead")
+	for _, module := range []string{model.HeadName, model.EmbedName} {
+		name := strings.TrimSuffix(module, ".weight")
+		if !slices.Equal(c.TargetModules, []string{allLinear}) && len(c.TargetModules) > 0 && c.Adapts(name) {
+			return fmt.Errorf("lora_target_modules %q match %s, which sftui does not adapt: train it whole with lora_modules_to_save", c.TargetModules, name)
+		}
 	}
 	var initial *weights.Checkpoint
 	if c.InitFrom != "" {
@@ -90,7 +131,7 @@ func (s *Session) addAdapters() error {
 	for i, l := range s.layers {
 		for _, p := range s.model.Block {
 			full := model.LayerPrefix(i) + strings.TrimSuffix(p.Name, ".weight")
-			if !p.Linear || !c.targets(full) {
+			if !p.Linear || !c.Adapts(full) {
 				continue
 			}
 			a, err := s.newAdapter(full, strings.TrimSuffix(p.Name, ".weight"), p.Shape, initial, random)
@@ -105,28 +146,62 @@ func (s *Session) addAdapters() error {
 	if adapted == 0 {
 		return fmt.Errorf("lora_target_modules %q match no linear layer of %s", c.TargetModules, s.model.Architecture)
 	}
-	return s.checkAlike()
+	return s.loadSaved(initial)
 }
 
-// checkAlike refuses names that pick out single layers: all layers share one program.
-func (s *Session) checkAlike() error {
-	signature := func(l *layer) string {
-		var b strings.Builder
-		for _, a := range l.adapters {
-			b.WriteString(a.linear + " ")
-		}
-		for _, w := range l.base {
-			fmt.Fprint(&b, w.trainable, " ")
-		}
-		return b.String()
+// loadSaved takes what an adapter trained whole over from its file.
+func (s *Session) loadSaved(initial *weights.Checkpoint) error {
+	if initial == nil {
+		return nil
 	}
-	for _, l := range s.layers[1:] {
-		if signature(l) != signature(s.layers[0]) {
-			return fmt.Errorf("lora_target_modules %q and lora_modules_to_save %q must name the same modules in every layer, such as q_proj",
-				s.cfg.LoRA.TargetModules, s.cfg.LoRA.ModulesToSave)
+	for _, w := range s.all {
+		name := peftPrefix + w.name
+		if _, found := initial.Info(name); !found || !s.cfg.LoRA.Saves(w.name) {
+			continue
 		}
+		values, err := initial.Float32(name)
+		if err != nil {
+			return err
+		}
+		if len(values) != w.elements() {
+			return fmt.Errorf("the adapter's %s has %d values; the model has %d", name, len(values), w.elements())
+		}
+		b, err := s.uploadFloat(values, w.shape...)
+		if err != nil {
+			return err
+		}
+		free(w.value)
+		w.value = b
 	}
 	return nil
+}
+
+// variant is what layers share programs by: their kind, and which of their weights are adapted or trained.
+type variant struct {
+	kind   int
+	sample *layer
+}
+
+// findVariants sorts the layers into variants.
+func (s *Session) findVariants() {
+	known := map[string]int{}
+	for _, l := range s.layers {
+		var b strings.Builder
+		fmt.Fprint(&b, l.kind)
+		for _, a := range l.adapters {
+			b.WriteString(" " + a.linear)
+		}
+		for _, w := range l.base {
+			fmt.Fprint(&b, " ", w.trainable)
+		}
+		at, found := known[b.String()]
+		if !found {
+			at = len(s.variants)
+			known[b.String()] = at
+			s.variants = append(s.variants, variant{l.kind, l})
+		}
+		l.variant = at
+	}
 }
 
 func (s *Session) newAdapter(full, name string, shape []int, initial *weights.Checkpoint, random *rand.Rand) (*adapter, error) {

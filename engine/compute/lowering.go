@@ -21,6 +21,9 @@ type lowering struct {
 // Builder implements compute.Backend.
 func (l *lowering) Builder(name string) compute.Builder {
 	l.builder = l.Backend.Builder(name)
+	if b, ok := l.builder.(*xla.Builder); ok {
+		return &attentionBuilder{Builder: b}
+	}
 	return l.builder
 }
 

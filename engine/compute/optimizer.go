@@ -9,34 +9,15 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 )
 
-func (c *OptimizerConfig) check() error {
-	switch c.Name {
-	case "", "adamw_torch", "adamw_torch_fused", "adamw_hf":
-		c.Name = "adamw_torch"
-	default:
-		return fmt.Errorf("optim %q is not supported: adamw_torch is", c.Name)
-	}
-	for _, d := range []struct {
-		value     *float64
-		otherwise float64
-	}{{&c.Beta1, 0.9}, {&c.Beta2, 0.999}, {&c.Epsilon, 1e-8}} {
-		if *d.value == 0 {
-			*d.value = d.otherwise
-		}
-	}
-	if c.Beta1 < 0 || c.Beta1 >= 1 || c.Beta2 < 0 || c.Beta2 >= 1 || c.Epsilon < 0 || c.WeightDecay < 0 {
-		return fmt.Errorf("adam_beta1 %g and adam_beta2 %g must be at least 0 and below 1, adam_epsilon %g and weight_decay %g not negative",
-			c.Beta1, c.Beta2, c.Epsilon, c.WeightDecay)
-	}
-	return nil
-}
-
 // groupKey names what a program that works on a group of weights depends on.
 func groupKey(what string, group []*weight) string {
 	var b strings.Builder
 	b.WriteString(what)
 	for _, w := range group {
 		fmt.Fprintf(&b, " %v%v", w.shape, w.decay)
+		if held8bit(w) {
+			b.WriteString("q") // what an 8-bit optimizer keeps of it differs
+		}
 	}
 	return b.String()
 }
@@ -115,7 +96,7 @@ func (s *Session) squares(group []*weight) (float64, error) {
 }
 
 // Step divides the accumulated gradients by the number of trained tokens, clips them by their global norm
-// (maxGradNorm <= 0: not at all), updates the weights with AdamW and zeroes the accumulators. A norm that is not
+// (maxGradNorm <= 0: not at all), updates the weights and zeroes the accumulators. A norm that is not
 // finite changes no weight: Step.Skipped says so.
 func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
 	if trained <= 0 {
@@ -145,16 +126,17 @@ func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
 		scale *= min(1, maxGradNorm/(norm+1e-6)) // torch.nn.utils.clip_grad_norm_
 	}
 	s.steps++
-	c := s.cfg.Optimizer
-	corrected1 := 1 - math.Pow(c.Beta1, float64(s.steps))
-	corrected2 := math.Sqrt(1 - math.Pow(c.Beta2, float64(s.steps)))
-	scalars, err := s.uploadFloat([]float32{float32(scale), float32(lr / corrected1), float32(corrected2), float32(1 - lr*c.WeightDecay)}, 4)
+	numbers := []float32{float32(scale), float32(1 - lr*s.cfg.Optimizer.WeightDecay)}
+	for _, v := range s.rule.scalars(s.steps, lr) {
+		numbers = append(numbers, float32(v))
+	}
+	scalars, err := s.uploadFloat(numbers, len(numbers))
 	if err != nil {
 		return Step{}, err
 	}
 	defer free(scalars)
 	for _, group := range s.groups {
-		if err := s.update(group, scalars); err != nil {
+		if err := s.update(group, scalars, len(numbers)); err != nil {
 			return Step{}, err
 		}
 	}
@@ -176,69 +158,6 @@ func (s *Session) trimAfterCompiling() {
 	}
 }
 
-// update runs AdamW on one group and replaces its buffers.
-func (s *Session) update(group []*weight, scalars compute.Buffer) error {
-	program, err := s.adamw(group)
-	if err != nil {
-		return err
-	}
-	inputs := []compute.Buffer{scalars}
-	for _, w := range group {
-		for _, moment := range []*compute.Buffer{&w.m, &w.v} {
-			if *moment == nil {
-				if *moment, err = s.zeros(w.shape); err != nil {
-					return err
-				}
-			}
-		}
-		inputs = append(inputs, w.value, w.m, w.v, w.grad)
-	}
-	outputs, err := program.run(inputs...)
-	if err != nil {
-		return err
-	}
-	for i, w := range group {
-		free(w.grad)
-		w.value, w.m, w.v, w.grad = outputs[3*i], outputs[3*i+1], outputs[3*i+2], nil
-	}
-	return nil
-}
-
-// adamw is torch.optim.AdamW for a group of weights. Scalars are the gradient's scale, lr over the first bias
-// correction, the root of the second one, and the factor of weight decay.
-func (s *Session) adamw(group []*weight) (*program, error) {
-	key := groupKey("adamw", group)
-	return s.programs.get(key, func() (*program, error) {
-		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
-			scalars := b.float("scalars", 4)
-			scalar := func(i int) *graph.Node {
-				return graph.Reshape(graph.SliceAxis(scalars, 0, graph.AxisRange(i, i+1)))
-			}
-			scale, rate, root, keep := scalar(0), scalar(1), scalar(2), scalar(3)
-			c := s.cfg.Optimizer
-			var outputs []*graph.Node
-			for i, w := range group {
-				p := b.float(fmt.Sprint("p", i), w.shape...)
-				m := b.float(fmt.Sprint("m", i), w.shape...)
-				v := b.float(fmt.Sprint("v", i), w.shape...)
-				for j, updated := range []*graph.Node{p, m, v} {
-					b.update(updated, 3*i+j)
-				}
-				grad := graph.Mul(b.float(fmt.Sprint("g", i), w.shape...), scale)
-				if w.decay && c.WeightDecay != 0 {
-					p = graph.Mul(p, keep)
-				}
-				m = graph.Add(m, graph.MulScalar(graph.Sub(grad, m), 1-c.Beta1))
-				v = graph.Add(graph.MulScalar(v, c.Beta2), graph.MulScalar(graph.Mul(grad, grad), 1-c.Beta2))
-				denominator := graph.AddScalar(graph.Div(graph.Sqrt(v), root), c.Epsilon)
-				p = graph.Sub(p, graph.Mul(rate, graph.Div(m, denominator)))
-				outputs = append(outputs, p, m, v)
-			}
-			return outputs
-		})
-	})
-}
-
 // heldMemory adds up what buffers hold, and what the largest compiled shape keeps between forward and backward.
 func (s *Session) heldMemory(m *Memory, shapes []Shape) {
 	const size = 4
@@ -246,7 +165,9 @@ func (s *Session) heldMemory(m *Memory, shapes []Shape) {
 		m.Weights += int64(size * w.elements())
 		if w.trainable {
 			m.Gradients += int64(size * w.elements())
-			m.Moments += int64(2 * size * w.elements())
+			for _, slot := range s.rule.slots(w) {
+				m.Moments += slot.bytes()
+			}
 		}
 	}
 	for _, shape := range shapes {

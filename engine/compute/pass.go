@@ -13,7 +13,7 @@ import (
 type pass struct {
 	*layout
 	ids      compute.Buffer
-	attend   []compute.Buffer // segments, or the view's lengths, from and back
+	attend   []compute.Buffer // segments, and for cuDNN lengths and offsets
 	cos, sin []compute.Buffer // by kind of layer
 	random   []compute.Buffer // by layer when dropout is on, else one for all
 	noise    compute.Buffer   // NEFTune's random state, nil without
@@ -81,8 +81,11 @@ func (s *Session) uploadAttend(p *pass) error {
 		dims   []int
 	}
 	tables := []table{{p.segments, []int{p.shape.Rows, p.shape.Length}}}
-	if v := p.view; v != nil {
-		tables = []table{{v.lengths, []int{len(v.lengths)}}, {v.from, []int{len(v.from)}}, {v.back, []int{len(v.back)}}}
+	if f := p.fused; f != nil {
+		tables = append(tables, table{f.lengths, []int{len(f.lengths)}})
+		if f.offsets != nil {
+			tables = append(tables, table{f.offsets, []int{len(f.offsets)}})
+		}
 	}
 	for _, t := range tables {
 		b, err := s.uploadInt(t.values, t.dims...)
@@ -163,7 +166,7 @@ func (s *Session) forward(p *pass, t *tape) (compute.Buffer, error) {
 		return nil, err
 	}
 	for i, l := range s.layers {
-		program, err := s.blockProgram(mode, l.kind, p.shape)
+		program, err := s.blockProgram(mode, l.variant, p.shape)
 		if err != nil {
 			free(x)
 			return nil, err
@@ -248,7 +251,7 @@ func (s *Session) Eval(b Batch) (Micro, error) {
 
 // layOut lays a batch out and checks its ids against the vocabulary: a wrong one would read another row silently.
 func (s *Session) layOut(b Batch) (*layout, error) {
-	l, err := layOut(b, s.cfg.MaxLength, s.viewed)
+	l, err := layOut(b, s.cfg.MaxLength, s.attention)
 	if err != nil {
 		return nil, err
 	}
@@ -276,9 +279,9 @@ func (l *layout) micro() Micro {
 
 // backward runs the blocks' backward programs from the last to the first; it takes dx over.
 func (s *Session) backward(p *pass, t *tape, dx compute.Buffer) error {
-	for i := len(s.layers) - 1; i >= 0; i-- {
+	for i := len(s.layers) - 1; i >= s.lowest; i-- {
 		l := s.layers[i]
-		program, err := s.blockProgram(backwardMode, l.kind, p.shape)
+		program, err := s.blockProgram(backwardMode, l.variant, p.shape)
 		if err != nil {
 			free(dx)
 			return err

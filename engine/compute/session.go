@@ -8,6 +8,7 @@ package compute
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/gomlx/compute/dtypes"
@@ -23,14 +24,19 @@ type Session struct {
 	cfg      Config
 	model    *model.Model
 	dtype    dtypes.DType
+	rule     *rule // the optimizer
 	embed    *weight
 	norm     *weight
 	head     *weight // the embedding, when tied
 	layers   []*layer
+	variants []variant // of layers; each has its own programs
+	lowest   int       // layer that gradients go back to: nothing below it is trained
 	all      []*weight // in the checkpoint's order
 	groups   [][]*weight
 	programs programs
-	viewed   bool // attention works on a view with a row for each sequence
+	// attention is how attention is computed; kernel is what computes it where XLA does not.
+	attention attention
+	kernel    kernel
 
 	trimmed int    // programs asked for when freed memory was last given back
 	stepped int    // the same, at the end of a step
@@ -43,7 +49,8 @@ type Session struct {
 
 // layer is one block's weights.
 type layer struct {
-	kind     int
+	kind     int       // of the model's kinds of layers
+	variant  int       // of the session's variants
 	base     []*weight // in the order of model.Block
 	adapters []*adapter
 	trained  []*weight // whose gradients the backward pass yields, in its order
@@ -58,7 +65,13 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.LoRA.unties() {
+		m.Tied = false
+	}
 	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32}
+	if s.rule, err = s.cfg.Optimizer.rule(); err != nil {
+		return nil, err
+	}
 	if c.DType == bfloat16 {
 		s.dtype = dtypes.BFloat16
 	}
@@ -72,7 +85,8 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 		s.Close()
 		return nil, err
 	}
-	s.viewed = s.fuses()
+	s.attention, s.kernel = chooseAttention(dev, s.cfg, m), cuDNN
+	s.findVariants()
 	s.group()
 	// The float32 copies that went to the device are garbage by now; give them back before training begins.
 	debug.FreeOSMemory()
@@ -124,6 +138,9 @@ func (s *Session) group() {
 			s.groups = append(s.groups, l.trained)
 		}
 	}
+	if !s.embed.trainable {
+		s.lowest = max(0, slices.IndexFunc(s.layers, func(l *layer) bool { return len(l.trained) > 0 }))
+	}
 }
 
 // Info describes the model.
@@ -142,6 +159,9 @@ func (s *Session) Info() Info {
 		info.Parameters += int64(w.elements())
 		if w.trainable {
 			info.Trainable += int64(w.elements())
+			for _, slot := range s.rule.slots(w) {
+				info.StateBytes += slot.bytes()
+			}
 		}
 	}
 	return info
@@ -178,8 +198,9 @@ func (s *Session) Discard() {
 // Close frees device memory. The device stays open.
 func (s *Session) Close() {
 	for _, w := range s.weights() {
-		free(w.value, w.grad, w.m, w.v)
-		w.value, w.grad, w.m, w.v = nil, nil, nil, nil
+		free(w.value, w.grad)
+		free(w.slots...)
+		w.value, w.grad, w.slots = nil, nil, nil
 	}
 	s.programs.finalize()
 }

@@ -429,9 +429,11 @@ func TestSessionRefuses(t *testing.T) {
 	}{
 		"no such folder":   {Config{ModelDir: filepath.Join(dir, "nowhere")}, "config.json"},
 		"a type":           {Config{ModelDir: dir, DType: "int8"}, "int8"},
-		"an optimizer":     {Config{ModelDir: dir, Optimizer: OptimizerConfig{Name: "sgd"}}, "sgd"},
+		"optim_args":       {Config{ModelDir: dir, Optimizer: OptimizerConfig{Name: "sgd", Args: "momentun=0.9"}}, "momentun"},
+		"an optimizer":     {Config{ModelDir: dir, Optimizer: OptimizerConfig{Name: "lomo"}}, "lomo"},
 		"modules":          {Config{ModelDir: dir, LoRA: &LoRAConfig{R: 1, Alpha: 1, TargetModules: []string{"nothing"}}}, "nothing"},
-		"one layer":        {Config{ModelDir: dir, LoRA: &LoRAConfig{R: 1, Alpha: 1, TargetModules: []string{"layers.0.self_attn.q_proj"}}}, "every layer"},
+		"the head":         {Config{ModelDir: dir, LoRA: &LoRAConfig{R: 1, Alpha: 1, TargetModules: []string{"q_proj", "lm_head"}}}, "lora_modules_to_save"},
+		"a pattern":        {Config{ModelDir: dir, LoRA: &LoRAConfig{R: 1, Alpha: 1, TargetModules: []string{"(?=q)q_proj"}}}, "pattern"},
 		"a rank":           {Config{ModelDir: dir, LoRA: &LoRAConfig{}}, "lora_r"},
 		"an architecture":  {Config{ModelDir: tinyModelNamed(t, dir, "FalconForCausalLM")}, "FalconForCausalLM"},
 		"a missing tensor": {Config{ModelDir: tinyModelNamed(t, dir, "Qwen3ForCausalLM")}, "q_norm"},

@@ -4,7 +4,7 @@ package compute
 // batch in, so that forecasts need no open session; the zero Shape when the
 // batch has no tokens.
 func ShapeOf(b Batch, maxLength int) Shape {
-	l, err := layOut(b, maxLength, false)
+	l, err := layOut(b, maxLength, maskedAttention)
 	if err != nil {
 		return Shape{}
 	}

@@ -8,18 +8,19 @@ import (
 	"strconv"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 
 	"sftui/engine/weights"
 )
 
-// stateFile holds everything a session needs to go on exactly: trained weights and moments in float32.
+// stateFile holds everything a session needs to go on exactly: trained weights in float32 and the optimizer's tensors.
 const stateFile = "optimizer.safetensors"
 
 // SaveState writes trained weights, moments and counters to dir, exactly. Gradients that wait for a step are not
 // part of it: save between steps.
 func (s *Session) SaveState(dir string) error {
 	metadata := map[string]string{
-		"format": "sftui-optimizer", "optimizer": s.cfg.Optimizer.Name,
+		"format": "sftui-optimizer", "optimizer": s.cfg.Optimizer.family(),
 		"steps": strconv.Itoa(s.steps), "passes": strconv.FormatUint(s.passes, 10),
 	}
 	if err := weights.WriteSafetensorsFile(filepath.Join(dir, stateFile), s.state(), metadata); err != nil {
@@ -32,12 +33,11 @@ func (s *Session) SaveState(dir string) error {
 func (s *Session) state() iter.Seq2[weights.Tensor, func() ([]byte, error)] {
 	return func(yield func(weights.Tensor, func() ([]byte, error)) bool) {
 		for _, w := range s.trained() {
-			for _, part := range w.parts() {
-				if *part.buffer == nil {
+			for _, part := range s.parts(w) {
+				if part.buffer == nil {
 					continue
 				}
-				tensor := weights.Tensor{Name: part.name, DType: weights.F32, Shape: w.shape}
-				if !yield(tensor, func() ([]byte, error) { return encode(*part.buffer, w.elements(), weights.F32) }) {
+				if !yield(part.tensor, func() ([]byte, error) { return part.read() }) {
 					return
 				}
 			}
@@ -45,16 +45,37 @@ func (s *Session) state() iter.Seq2[weights.Tensor, func() ([]byte, error)] {
 	}
 }
 
+// statePart is one tensor of the state.
 type statePart struct {
-	name   string
-	buffer *compute.Buffer
+	tensor weights.Tensor
+	buffer compute.Buffer // nil while it is zero
+	slot   int            // of the weight, -1 for its value
 }
 
-// parts names what of a weight belongs to the state.
-func (w *weight) parts() []statePart {
-	return []statePart{
-		{"value." + w.name, &w.value}, {"exp_avg." + w.name, &w.m}, {"exp_avg_sq." + w.name, &w.v},
+// parts lists what of a weight belongs to the state.
+func (s *Session) parts(w *weight) []statePart {
+	out := []statePart{{tensor: weights.Tensor{Name: "value." + w.name, DType: weights.F32, Shape: w.shape}, buffer: w.value, slot: -1}}
+	for i, slot := range s.rule.slots(w) {
+		part := statePart{tensor: weights.Tensor{Name: slot.name + "." + w.name, DType: weights.F32, Shape: slot.dims}, slot: i}
+		if slot.dtype == dtypes.Uint8 {
+			part.tensor.DType = weights.U8
+		}
+		if w.slots != nil {
+			part.buffer = w.slots[i]
+		}
+		out = append(out, part)
 	}
+	return out
+}
+
+// read copies a part from the device.
+func (p statePart) read() ([]byte, error) {
+	if p.tensor.DType != weights.U8 {
+		return encode(p.buffer, p.tensor.Elements(), weights.F32)
+	}
+	values := make([]uint8, p.tensor.Elements())
+	err := guarded("copy from the device", func() error { return p.buffer.ToFlatData(values) })
+	return values, err
 }
 
 // encode reads a float32 buffer as bytes of a safetensors type.
@@ -83,7 +104,7 @@ func (s *Session) LoadState(dir string) error {
 	if err != nil {
 		return fmt.Errorf("%s is not an optimizer state of sftui", path)
 	}
-	if saved := file.Metadata()["optimizer"]; saved != s.cfg.Optimizer.Name {
+	if saved := file.Metadata()["optimizer"]; saved != s.cfg.Optimizer.family() {
 		return fmt.Errorf("%s was saved by optim %q; this run has %q", path, saved, s.cfg.Optimizer.Name)
 	}
 	if err := s.checkState(file, path); err != nil {
@@ -91,8 +112,15 @@ func (s *Session) LoadState(dir string) error {
 	}
 	s.Discard()
 	for _, w := range s.trained() {
-		for _, part := range w.parts() {
-			if err := s.restore(file, part, w); err != nil {
+		if w.slots == nil {
+			w.slots = make([]compute.Buffer, len(s.rule.slots(w)))
+		}
+		for _, part := range s.parts(w) {
+			into := &w.value
+			if part.slot >= 0 {
+				into = &w.slots[part.slot]
+			}
+			if err := s.restore(file, part.tensor, into); err != nil {
 				return err
 			}
 		}
@@ -105,14 +133,15 @@ func (s *Session) LoadState(dir string) error {
 func (s *Session) checkState(file *weights.Checkpoint, path string) error {
 	known := map[string]bool{}
 	for _, w := range s.trained() {
-		for i, part := range w.parts() {
-			known[part.name] = true
-			info, found := file.Info(part.name)
+		for i, part := range s.parts(w) {
+			want := part.tensor
+			known[want.Name] = true
+			info, found := file.Info(want.Name)
 			if !found && i == 0 {
 				return fmt.Errorf("%s lacks %s, which this run trains", path, w.name)
 			}
-			if found && (!slices.Equal(info.Shape, w.shape) || info.DType != weights.F32) {
-				return fmt.Errorf("%s has %s as %s%v; this run trains float32%v", path, w.name, info.DType, info.Shape, w.shape)
+			if found && (!slices.Equal(info.Shape, want.Shape) || info.DType != want.DType) {
+				return fmt.Errorf("%s has %s as %s%v; this run has it as %s%v", path, want.Name, info.DType, info.Shape, want.DType, want.Shape)
 			}
 		}
 	}
@@ -124,21 +153,33 @@ func (s *Session) checkState(file *weights.Checkpoint, path string) error {
 	return nil
 }
 
-func (s *Session) restore(file *weights.Checkpoint, part statePart, w *weight) error {
-	if _, found := file.Info(part.name); !found {
-		free(*part.buffer)
-		*part.buffer = nil
-		return nil
+// restore replaces one buffer by the file's tensor, or by nothing where the file has none.
+func (s *Session) restore(file *weights.Checkpoint, want weights.Tensor, into *compute.Buffer) error {
+	var made compute.Buffer
+	if _, found := file.Info(want.Name); found {
+		var err error
+		if made, err = s.uploadTensor(file, want); err != nil {
+			return err
+		}
 	}
-	values, err := file.Float32(part.name)
-	if err != nil {
-		return err
-	}
-	b, err := s.uploadFloat(values, w.shape...)
-	if err != nil {
-		return err
-	}
-	free(*part.buffer)
-	*part.buffer = b
+	free(*into)
+	*into = made
 	return nil
+}
+
+// uploadTensor copies a tensor of the state to the device.
+func (s *Session) uploadTensor(file *weights.Checkpoint, want weights.Tensor) (compute.Buffer, error) {
+	if want.DType == weights.U8 {
+		raw, err := file.Raw(want.Name)
+		if err != nil {
+			return nil, err
+		}
+		// The file is mapped into memory; the device may keep what it is given.
+		return s.upload(slices.Clone(raw), dtypes.Uint8, want.Shape...)
+	}
+	values, err := file.Float32(want.Name)
+	if err != nil {
+		return nil, err
+	}
+	return s.uploadFloat(values, want.Shape...)
 }

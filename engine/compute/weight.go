@@ -12,15 +12,15 @@ import (
 	"sftui/engine/weights"
 )
 
-// weight is one tensor of the model or of an adapter on the device, with its gradient and moments.
+// weight is one tensor of the model or of an adapter on the device, with its gradient and the optimizer's state.
 type weight struct {
 	name      string // full name in the checkpoint
 	shape     []int
 	trainable bool
 	decay     bool
 	value     compute.Buffer
-	grad      compute.Buffer // sum over micro-batches; nil = zero
-	m, v      compute.Buffer // AdamW's moments; nil = zero
+	grad      compute.Buffer   // sum over micro-batches; nil = zero
+	slots     []compute.Buffer // what the optimizer keeps, see rule.slots; nil = zero
 }
 
 func (w *weight) elements() int {
