@@ -15,7 +15,7 @@ import (
 
 // ctlCommand is the line of `sftui ctl` in the table of commands.
 func ctlCommand() command {
-	return command{name: "ctl", usage: "RUN set key=value … | save | pause | resume | stop | stop_and_save | kill | status [--json]",
+	return command{name: "ctl", usage: "RUN set key=value … [--force] | save | pause | resume | stop | stop_and_save | kill | status [--json]",
 		summary: "steer a live run: change its batch size, save, pause, stop", run: runCtl}
 }
 
@@ -24,7 +24,7 @@ const ctlTimeout = 10 * time.Second
 
 // runCtl sends one command to a live run.
 func runCtl(ctx context.Context, args []string, s streams) int {
-	a, err := flagSet{switches: []string{"json"}, options: true}.parse(args)
+	a, err := flagSet{switches: []string{"json", "force"}, options: true}.parse(args)
 	if err != nil {
 		return fail(s, "ctl", err)
 	}
@@ -39,6 +39,10 @@ func runCtl(ctx context.Context, args []string, s streams) int {
 		return fail(s, "ctl", err)
 	}
 	c := run.Command{Verb: run.Verb(strings.ReplaceAll(a.rest[1], "-", "_"))}
+	if a.switches["force"] && c.Verb != run.Set {
+		return fail(s, "ctl", fmt.Errorf("--force belongs to set, not to %s", c.Verb))
+	}
+	c.Force = a.switches["force"]
 	if len(a.overrides) > 0 {
 		c.Values = map[string]string{}
 	}

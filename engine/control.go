@@ -17,6 +17,7 @@ const (
 	keyAccumulation = "gradient_accumulation_steps"
 	keyScale        = "learning_rate_scale"
 	keyLearningRate = "learning_rate"
+	keyForce        = "force" // of a change that waits
 )
 
 // maxLiveBatch bounds a live batch size against a slip of the finger.
@@ -29,6 +30,10 @@ type Change struct {
 	MicroBatch    int     `json:"per_device_train_batch_size,omitempty"`
 	Accumulation  int     `json:"gradient_accumulation_steps,omitempty"`
 	LearningScale float64 `json:"learning_rate_scale,omitempty"`
+	// Force applies it although the forecast says that memory will not do.
+	Force bool `json:"force,omitempty"`
+
+	vetted bool // the forecast was asked already
 }
 
 // values are the change's options by name.
@@ -67,6 +72,8 @@ func (c Change) merge(b Change) Change {
 	if b.LearningScale > 0 {
 		c.LearningScale = b.LearningScale
 	}
+	c.vetted = b.vetted && b.MicroBatch > 0 || c.vetted && b.MicroBatch == 0
+	c.Force = c.Force || b.Force
 	return c
 }
 
@@ -134,12 +141,14 @@ type Control struct {
 	stop     stopKind
 	save     bool
 	paused   bool
-	retry    bool // resume was asked for while waiting for disk space
-	pending  *Change
+	retry    bool    // resume was asked for while waiting for disk space
+	pending  *Change // asked for before the run was set up
 	base     float64
 	fixed    bool // replaying: the micro-batches are given
 	kill     func()
 	snapshot func() run.Status
+	vet      func(Change) (total int64, err error) // forecasts a change, nil before the run is set up
+	taken    func(Change)                          // takes a change over at once, nil before that
 }
 
 // NewControl returns a control for one run. kill ends the process at once.
@@ -184,20 +193,41 @@ func (c *Control) Resume() {
 	c.wake.Broadcast()
 }
 
-// Set asks for new options from the next optimizer step on. It may be called
-// again before the last change took effect: later values win.
+// Set asks for new options from the next optimizer step on that they are
+// compiled for. It may be called again before the last change took effect:
+// later values win. It refuses what the forecast says cannot fit, unless forced.
 func (c *Control) Set(change Change) error {
+	_, err := c.set(change)
+	return err
+}
+
+// set is Set; it also returns the forecast peak in bytes, 0 where none was made.
+func (c *Control) set(change Change) (total int64, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.fixed && change.MicroBatch > 0 {
-		return fmt.Errorf("%s cannot change while given batches are replayed", keyMicroBatch)
+	fixed, vet := c.fixed, c.vet
+	c.mu.Unlock()
+	if fixed && change.MicroBatch > 0 {
+		return 0, fmt.Errorf("%s cannot change while given batches are replayed", keyMicroBatch)
 	}
+	if vet != nil {
+		if total, err = vet(change); err != nil {
+			return total, err
+		}
+		change.vetted = true
+	}
+	c.mu.Lock()
 	if c.pending != nil {
 		change = c.pending.merge(change)
 	}
-	c.pending = &change
-	c.wake.Broadcast()
-	return nil
+	taken := c.taken
+	if taken == nil {
+		c.pending = &change
+	}
+	c.mu.Unlock()
+	if taken != nil {
+		taken(change)
+	}
+	return total, nil
 }
 
 // Handle answers one command of the control socket.
@@ -205,7 +235,7 @@ func (c *Control) Handle(cmd run.Command) run.Reply {
 	reply := run.Reply{OK: true}
 	switch cmd.Verb {
 	case run.Set:
-		return c.handleSet(cmd.Values)
+		return c.handleSet(cmd)
 	case run.Save:
 		c.Save()
 		reply.Message = "a checkpoint will be written after this step"
@@ -234,18 +264,24 @@ func (c *Control) Handle(cmd run.Command) run.Reply {
 	return c.withStatus(reply)
 }
 
-func (c *Control) handleSet(values map[string]string) run.Reply {
+func (c *Control) handleSet(cmd run.Command) run.Reply {
 	c.mu.Lock()
 	base := c.base
 	c.mu.Unlock()
-	change, err := ParseChange(values, base)
-	if err == nil {
-		err = c.Set(change)
-	}
+	change, err := ParseChange(cmd.Values, base)
 	if err != nil {
 		return run.Reply{Message: err.Error()}
 	}
-	return c.withStatus(run.Reply{OK: true, Message: change.String() + " will take effect at the next optimizer step that it is compiled for"})
+	change.Force = cmd.Force
+	total, err := c.set(change)
+	if err != nil {
+		return run.Reply{Message: err.Error(), MemoryForecast: uint64(max(0, total))}
+	}
+	reply := run.Reply{OK: true, Message: change.String() + " will take effect at the next optimizer step that it is compiled for", MemoryForecast: uint64(max(0, total))}
+	if total > 0 {
+		reply.Message += ", with a peak of about " + Bytes(total) + " of memory"
+	}
+	return c.withStatus(reply)
 }
 
 func (c *Control) withStatus(reply run.Reply) run.Reply {
@@ -282,13 +318,18 @@ func (c *Control) takeSave() bool {
 	return save
 }
 
-// takeChange returns the change that was asked for, once, or nil.
-func (c *Control) takeChange() *Change {
+// serve tells the control that the run is set up: vet forecasts a change, and
+// taken takes one over from any goroutine. What was asked for before is handed
+// over now.
+func (c *Control) serve(vet func(Change) (int64, error), taken func(Change)) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	change := c.pending
+	c.vet, c.taken = vet, taken
+	early := c.pending
 	c.pending = nil
-	return change
+	c.mu.Unlock()
+	if early != nil {
+		taken(*early)
+	}
 }
 
 // isPaused reports whether the run should hold.

@@ -36,6 +36,7 @@ type fakeTrainer struct {
 	onMicro func(step int)      // called at each Micro
 	slow    func(compute.Shape) // called when a shape is compiled
 	memory  int64
+	perPos  int64 // bytes that a position is forecast to need
 	full    int   // exports that find the disk full before one works
 	weights int64 // parameters that it says it has, 0 for 8
 }
@@ -199,6 +200,8 @@ func (f *fakeTrainer) host(modelDir string) Host {
 		open: func(context.Context, string, compute.Config) (*Opened, error) {
 			return &Opened{Trainer: f, Name: "test", Close: func() {}, Memory: func() device.Reading {
 				return device.Reading{Used: 1000, Limit: 1 << 40}
+			}, Estimate: func(s compute.Shape) compute.Memory {
+				return compute.Memory{Weights: f.perPos * int64(s.Positions())}
 			}}, nil
 		},
 	}

@@ -2,25 +2,219 @@ package engine
 
 import (
 	"fmt"
+	"sync"
+	"time"
 
+	"sftui/engine/compute"
 	"sftui/engine/run"
 )
 
 // lookAhead is how many optimizer steps of a new batch size are looked through
-// for shapes to compile before it comes into force.
-const lookAhead = 2
+// for shapes to compile.
+const lookAhead = 16
 
 // maxChases bounds how often a change waits once more because the next window
 // has yet another shape; then the step compiles it.
 const maxChases = 3
 
-// liveChange is a change whose shapes are being compiled.
-type liveChange struct {
-	change  Change
-	done    chan struct{}
-	err     error
-	chases  int
-	waiting bool // a "compiling" event was sent
+// tuner brings live changes about. As soon as one is asked for, whatever the
+// loop is doing, it compiles in the background what the coming steps will need;
+// the loop asks it between two steps whether the change may come into force.
+type tuner struct {
+	trainer compute.Trainer
+	feed    feed
+	order   *Order // of the goroutine that prepares
+	out     *recorder
+	peaks   *peaks
+
+	mu           sync.Mutex
+	at           Position // of the next step that has not begun
+	micro        int      // in force
+	accumulation int
+	stepSeconds  float64 // of the last step
+	wanted       *Change
+	busy         chan struct{} // closed when the goroutine ends, nil without one
+	looked       bool          // all windows ahead were compiled once for this change
+	chases       int
+	told         bool    // a "compiling" event was sent for this change
+	slowest      float64 // seconds that one of its shapes took to compile
+	err          error
+	closed       bool
+}
+
+// ask takes a change, over the one that still waits if there is one.
+func (t *tuner) ask(c Change) {
+	t.mu.Lock()
+	if t.wanted != nil {
+		c = t.wanted.merge(c)
+	}
+	t.wanted, t.looked, t.chases, t.told, t.slowest, t.err = &c, false, 0, false, 0, nil
+	t.start()
+	t.mu.Unlock()
+	pending := c.values()
+	if c.Force {
+		pending[keyForce] = "true"
+	}
+	t.out.update(func(s *run.Status) { s.Pending = pending })
+}
+
+// start runs the goroutine that prepares; the caller holds mu.
+func (t *tuner) start() {
+	if t.busy == nil && !t.closed && t.wanted != nil {
+		t.busy = make(chan struct{})
+		go t.prepare(t.busy)
+	}
+}
+
+// begin tells that a step with the sizes now in force begins; next is where the
+// one after it will.
+func (t *tuner) begin(next Position, micro, accumulation int) {
+	t.mu.Lock()
+	t.at, t.micro, t.accumulation = next, micro, accumulation
+	t.mu.Unlock()
+}
+
+// stepped tells how long the last step took.
+func (t *tuner) stepped(seconds float64) {
+	t.mu.Lock()
+	t.stepSeconds = seconds
+	t.mu.Unlock()
+}
+
+// prepare checks that what is wanted fits and compiles it, until nothing is
+// left to do.
+func (t *tuner) prepare(done chan struct{}) {
+	for {
+		t.mu.Lock()
+		if t.closed || t.wanted == nil || t.looked || t.err != nil {
+			t.busy = nil
+			t.mu.Unlock()
+			close(done)
+			return
+		}
+		change, at := t.wanted, t.at
+		t.mu.Unlock()
+		err := t.vet(change)
+		if err == nil {
+			err = t.walk(change, at)
+		}
+		t.mu.Lock()
+		if t.wanted == change {
+			t.looked, t.err = true, err
+		}
+		t.mu.Unlock()
+	}
+}
+
+// vet refuses a change that the device's memory has no room for.
+func (t *tuner) vet(c *Change) error {
+	if c.MicroBatch == 0 || c.vetted {
+		return nil
+	}
+	_, err := t.peaks.vet(*c)
+	return err
+}
+
+// walk compiles the windows from a position on at the sizes of a change.
+func (t *tuner) walk(c *Change, at Position) error {
+	t.mu.Lock()
+	micro, accumulation := t.micro, t.accumulation
+	t.mu.Unlock()
+	if c.MicroBatch == 0 || c.MicroBatch == micro {
+		return nil // the shapes are those of now
+	}
+	if c.Accumulation > 0 {
+		accumulation = c.Accumulation
+	}
+	for range lookAhead {
+		w, err := collect(t.feed, t.order, at, c.MicroBatch, accumulation)
+		if err != nil {
+			return err
+		}
+		for _, b := range w.batches {
+			if t.dropped(c) {
+				return nil
+			}
+			if err := t.compile(c, t.trainer.ShapeOf(b)); err != nil {
+				return err
+			}
+		}
+		at = w.next
+	}
+	return nil
+}
+
+// dropped reports whether a change is no longer what is wanted.
+func (t *tuner) dropped(c *Change) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.closed || t.wanted != c
+}
+
+// compile compiles a shape, and tells the first time for a change.
+func (t *tuner) compile(c *Change, s compute.Shape) error {
+	if t.trainer.Compiled(s) {
+		return nil
+	}
+	t.mu.Lock()
+	if !t.told && t.wanted == c {
+		t.told = true
+		// Under the lock, so that it cannot come after the change took effect.
+		t.out.emit(run.Event{Kind: run.KindChange, Step: t.out.snapshot().Step, Phase: run.ChangeCompiling, Changes: c.values(),
+			Message: fmt.Sprintf("compiling %s in the background", *c)})
+	}
+	t.mu.Unlock()
+	start := time.Now()
+	err := t.trainer.Prepare(s)
+	t.mu.Lock()
+	t.slowest = max(t.slowest, time.Since(start).Seconds())
+	t.mu.Unlock()
+	return err
+}
+
+// due returns the change that comes into force with the step at a position, or
+// nil. compiled reports whether what that step needs is there.
+func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.wanted == nil {
+		return nil, nil
+	}
+	c := *t.wanted
+	if err := t.err; err != nil {
+		t.wanted = nil
+		return &c, err
+	}
+	ready, err := compiled(c)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case ready && (t.looked || t.slowest <= t.stepSeconds):
+		// Where a shape compiles faster than a step trains, the shapes of later
+		// windows are compiled while earlier ones are trained on.
+	case t.looked && t.chases >= maxChases:
+	default:
+		if t.looked {
+			t.looked = false // other rows are next by now: look again from there
+			t.chases++
+			t.start()
+		}
+		return nil, nil
+	}
+	t.wanted = nil
+	return &c, nil
+}
+
+// close ends the background work and waits for it.
+func (t *tuner) close() {
+	t.mu.Lock()
+	t.closed = true
+	busy := t.busy
+	t.mu.Unlock()
+	if busy != nil {
+		<-busy
+	}
 }
 
 // takeChanges applies what is due before the next optimizer step: changes with
@@ -30,46 +224,31 @@ func (l *loop) takeChanges() error {
 		l.apply(l.changes[0])
 		l.changes = l.changes[1:]
 	}
-	if c := l.control.takeChange(); c != nil {
-		if l.live != nil {
-			<-l.live.done
-			*c = l.live.change.merge(*c)
+	change, err := l.tuner.due(func(c Change) (bool, error) {
+		micro, accumulation := l.sizes(c)
+		if micro == l.state.MicroBatch {
+			return true, nil
 		}
-		l.live = &liveChange{change: *c}
-		l.prepareLive()
-	}
-	if l.live == nil {
-		return nil
-	}
-	select {
-	case <-l.live.done:
+		next, err := collect(l.feed, l.order, l.state.Position, micro, accumulation)
+		return err == nil && l.compiled(next), err
+	})
+	switch {
+	case change == nil:
+		return err
+	case err != nil:
+		l.refuse(*change, err)
 	default:
-		return nil // still compiling: this step goes on with the old shape
+		l.apply(*change)
 	}
-	return l.finishLive()
+	return nil
 }
 
-// finishLive applies a live change once the shapes that it needs next are there.
-func (l *loop) finishLive() error {
-	live := l.live
-	if live.err != nil {
-		l.live = nil
-		l.out.warn(run.CodeMemory, l.state.Step, fmt.Sprintf("%s does not compile and is left out: %v", live.change, live.err), nil)
-		return nil //nolint:nilerr // the run goes on as it was, and the warning says why
-	}
-	micro, accumulation := l.sizes(live.change)
-	next, err := collect(l.feed, l.order, l.state.Position, micro, accumulation)
-	if err != nil {
-		return err
-	}
-	if live.chases < maxChases && !l.compiled(next) {
-		live.chases++
-		l.prepareLive()
-		return nil
-	}
-	l.live = nil
-	l.apply(live.change)
-	return nil
+// refuse leaves a live change out; the run goes on as it was.
+func (l *loop) refuse(c Change, why error) {
+	l.out.update(func(s *run.Status) { s.Pending = nil })
+	message := fmt.Sprintf("%s is left out: %v", c, why)
+	l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: run.ChangeRefused, Changes: c.values(), Message: message})
+	l.out.warn(run.CodeMemory, l.state.Step, message, nil)
 }
 
 // sizes are the batch sizes that a change leads to.
@@ -82,37 +261,6 @@ func (l *loop) sizes(c Change) (micro, accumulation int) {
 		accumulation = c.Accumulation
 	}
 	return micro, accumulation
-}
-
-// prepareLive compiles the shapes of the next windows at the new batch size in
-// the background.
-func (l *loop) prepareLive() {
-	live, at, order := l.live, l.state.Position, l.order.clone()
-	live.done = make(chan struct{})
-	micro, accumulation := l.sizes(live.change)
-	if micro == l.state.MicroBatch {
-		close(live.done) // the shapes are those of now
-		return
-	}
-	if !live.waiting {
-		live.waiting = true
-		l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: "compiling", Changes: live.change.values(),
-			Message: fmt.Sprintf("compiling %s in the background", live.change)})
-	}
-	go func() {
-		defer close(live.done)
-		for range lookAhead {
-			w, err := collect(l.feed, order, at, micro, accumulation)
-			if err == nil {
-				err = l.compile(w)
-			}
-			if err != nil {
-				live.err = err
-				return
-			}
-			at = w.next
-		}
-	}()
 }
 
 // apply puts a change into force for the next step. The position in the data
@@ -131,11 +279,17 @@ func (l *loop) apply(c Change) {
 			l.state.ScheduleStride = rest / float64(left)
 		}
 	}
+	forecast := l.tuner.peaks.total(l.state.MicroBatch)
 	l.out.update(func(s *run.Status) {
 		s.TotalSteps, s.LearningScale = l.state.TotalSteps, l.state.LearningScale
 		s.MicroBatch, s.Accumulation = l.state.MicroBatch, l.state.Accumulation
+		s.Pending = nil
+		if forecast > 0 {
+			s.MemoryForecast = uint64(forecast)
+		}
 	})
-	l.out.emit(run.Event{Kind: run.KindChange, Step: c.Step, Phase: "applied", Changes: c.values(), TotalSteps: l.state.TotalSteps,
-		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation,
+	l.forecast = max(l.forecast, forecast)
+	l.out.emit(run.Event{Kind: run.KindChange, Step: c.Step, Phase: run.ChangeApplied, Changes: c.values(), TotalSteps: l.state.TotalSteps,
+		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation, MemoryForecast: uint64(max(0, forecast)),
 		Message: fmt.Sprintf("%s from step %d on", c, c.Step)})
 }

@@ -29,11 +29,12 @@ type loop struct {
 
 	state    state
 	schedule *Schedule
-	changes  []Change    // to come into force before their steps, in order
-	live     *liveChange // asked for and still being compiled
-	ahead    *prefetch   // the next window, being made while this one trains
-	saved    int         // step of the newest checkpoint of this process, -1 for none
-	sampled  int         // step of the newest samples, -1 for none
+	changes  []Change  // to come into force before their steps, in order
+	tuner    *tuner    // brings live changes about
+	ahead    *prefetch // the next window, being made while this one trains
+	forecast int64     // highest peak memory that was forecast for a setting, in bytes
+	saved    int       // step of the newest checkpoint of this process, -1 for none
+	sampled  int       // step of the newest samples, -1 for none
 	spikes   spikeDetector
 }
 
@@ -203,6 +204,7 @@ func (l *loop) step() (epochEnded bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	l.tuner.begin(window.next, l.state.MicroBatch, l.state.Accumulation)
 	var w work
 	for _, b := range window.batches {
 		m, err := l.trainer.Micro(b)
@@ -219,6 +221,7 @@ func (l *loop) step() (epochEnded bool, err error) {
 	l.state.Position = window.next
 	l.state.ScheduleAt += l.state.ScheduleStride
 	event.Seconds = time.Since(start).Seconds()
+	l.tuner.stepped(event.Seconds)
 	l.out.emit(event)
 	l.noteSpike(&event)
 	return window.next.Epoch > window.at.Epoch, nil

@@ -65,7 +65,7 @@ func laterChanges(r *run.Run, offset int64, step int) ([]Change, error) {
 		}
 		for i := range events {
 			e := &events[i]
-			if e.Kind != run.KindChange || e.Phase != "applied" || e.Step <= step {
+			if e.Kind != run.KindChange || e.Phase != run.ChangeApplied || e.Step <= step {
 				continue
 			}
 			c, err := changeFrom(e.Changes)
@@ -94,6 +94,8 @@ func changeFrom(values map[string]string) (Change, error) {
 			c.Accumulation, err = strconv.Atoi(value)
 		case keyScale:
 			c.LearningScale, err = strconv.ParseFloat(value, 64)
+		case keyForce:
+			c.Force, err = strconv.ParseBool(value)
 		}
 		if err != nil {
 			return c, err

@@ -160,7 +160,7 @@ func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 		GradientCheckpointing: r.GradientCheckpointing,
 		Seed:                  int64(r.Seed), LabelSmoothing: r.LabelSmoothingFactor,
 		Optimizer: compute.OptimizerConfig{
-			Name: r.Optim, Beta1: r.AdamBeta1, Beta2: r.AdamBeta2, Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay,
+			Name: r.Optim, Args: r.OptimArgs, Beta1: r.AdamBeta1, Beta2: r.AdamBeta2, Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay,
 		},
 	}
 	if r.ActivationCheckpointing != nil {
@@ -254,8 +254,30 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 		return err
 	}
 	t.loop = l
+	t.addTuner(l)
 	t.announce(l, perEpoch)
 	return t.checkDisk(l, perEpoch)
+}
+
+// addTuner opens the loop to live changes. One that waited when a resumed run
+// ended is asked for again.
+func (t *training) addTuner(l *loop) {
+	epochs := 1
+	if l.recipe.MaxSteps <= 0 {
+		epochs = int(l.recipe.NumTrainEpochs) + 1 - l.state.Position.Epoch
+	}
+	p := &peaks{
+		feed: l.feed, order: l.order.clone(), shapeOf: l.trainer.ShapeOf, estimate: t.opened.Estimate,
+		limit: l.out.limit, epoch: l.state.Position.Epoch, epochs: epochs,
+	}
+	l.tuner = &tuner{
+		trainer: l.trainer, feed: l.feed, order: l.order.clone(), out: l.out, peaks: p,
+		at: l.state.Position, micro: l.state.MicroBatch, accumulation: l.state.Accumulation,
+	}
+	if t.pending != nil {
+		l.tuner.ask(*t.pending)
+	}
+	l.control.serve(p.vet, l.tuner.ask)
 }
 
 // restore puts the loop where a checkpoint was.

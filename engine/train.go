@@ -19,6 +19,7 @@ import (
 	"sftui/dataset"
 	"sftui/engine/compute"
 	"sftui/engine/device"
+	"sftui/engine/model"
 	"sftui/engine/run"
 	"sftui/recipes"
 )
@@ -42,6 +43,8 @@ type Opened struct {
 	CUDA    bool   // it has memory of its own
 	Warning string
 	Close   func()
+	// Estimate forecasts the memory of training in a shape; nil where the model cannot be described.
+	Estimate func(compute.Shape) compute.Memory
 }
 
 // OpenModel opens a model folder on a device of a kind.
@@ -61,10 +64,18 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 		dev.Close()
 		return nil, err
 	}
-	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, CUDA: dev.Kind == device.CUDA, Warning: dev.Warning, Close: func() {
+	m, err := model.Open(c.ModelDir)
+	if err != nil {
 		session.Close()
 		dev.Close()
-	}}, nil
+		return nil, err
+	}
+	cuda := dev.Kind == device.CUDA
+	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, CUDA: cuda, Warning: dev.Warning,
+		Estimate: func(shape compute.Shape) compute.Memory { return Estimate(m, c, shape, cuda) }, Close: func() {
+			session.Close()
+			dev.Close()
+		}}, nil
 }
 
 // defaultType is what products are computed in where the recipe leaves bf16
@@ -89,7 +100,7 @@ type TrainOptions struct {
 	Arguments []string // command line, for the record
 	Host      Host
 	Control   *Control        // optional
-	OnEvent   func(run.Event) // called for every event, soon to return
+	OnEvent   func(run.Event) // called for every event; it must return soon and not call Control.Set
 }
 
 // Result is how a run ended.
@@ -160,6 +171,7 @@ type training struct {
 	data     *trainingData
 	loop     *loop
 	skipped  []string // checkpoints that could not be read, and why
+	pending  *Change  // asked for when the resumed run ended, and not in force yet
 	accepted bool     // a resume passed its checks; from here the folder is ours to write
 }
 
@@ -238,7 +250,15 @@ func (t *training) takeOver() error {
 	if err != nil {
 		return err
 	}
+	if len(old.Pending) > 0 {
+		c, err := changeFrom(old.Pending)
+		if err != nil {
+			return fmt.Errorf("%s: pending change: %w", t.folder.Path(run.StatusFile), err)
+		}
+		t.pending = &c
+	}
 	carried := t.resume.state.Status
+	carried.Pending = nil
 	carried.Started, carried.Resumes, carried.Parent = old.Started, old.Resumes+1, old.Parent
 	carried.State, carried.Message, carried.Arguments = run.Starting, "", t.o.Arguments
 	carried.Export, carried.Checkpoint = "", t.resume.checkpoint

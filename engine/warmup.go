@@ -68,6 +68,11 @@ func worstBatch(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, fro
 // compares the memory that this takes with what the device has.
 func (l *loop) warmUp(o *Opened, force bool) error {
 	l.out.enter(run.Compiling, "compiling for the first step")
+	for _, c := range l.changes {
+		if _, err := l.tuner.peaks.vet(c); err != nil && !force {
+			return fmt.Errorf("step %d: %w", c.Step, err)
+		}
+	}
 	epochs := 1
 	if l.recipe.MaxSteps <= 0 {
 		epochs = int(l.recipe.NumTrainEpochs) + 1 - l.state.Position.Epoch
@@ -82,6 +87,7 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 		}
 	}
 	need := measured(o).Total()
+	l.forecast = need
 	l.out.update(func(s *run.Status) { s.MemoryForecast = uint64(max(0, need)) })
 	limit := l.out.limit()
 	if limit == 0 || need <= int64(limit) {
@@ -116,8 +122,15 @@ func flatten(rows [][]int) []int {
 
 // rowList names a batch's rows, at most a few.
 func rowList(b compute.Batch) string {
+	if text := someRows(flatten(b.Rows)); text != "" {
+		return text
+	}
+	return "given"
+}
+
+// someRows names the first few rows.
+func someRows(rows []int) string {
 	const most = 8
-	rows := flatten(b.Rows)
 	text := ""
 	for i, r := range rows {
 		if i == most {
@@ -127,9 +140,6 @@ func rowList(b compute.Batch) string {
 			text += ", "
 		}
 		text += strconv.Itoa(r)
-	}
-	if text == "" {
-		return "given"
 	}
 	return text
 }

@@ -61,6 +61,9 @@ func (l *loop) nextWindow() (*window, error) {
 // the shapes in it that are new, so that the step which needs them does not wait.
 func (l *loop) startPrefetch(at Position) {
 	p := &prefetch{at: at, micro: l.state.MicroBatch, accumulation: l.state.Accumulation, done: make(chan struct{})}
+	if len(l.changes) > 0 && l.changes[0].Step == l.state.Step+2 {
+		p.micro, p.accumulation = l.sizes(l.changes[0]) // as they will be by then
+	}
 	l.ahead = p
 	order := l.order.clone()
 	go func() {
@@ -103,7 +106,5 @@ func (l *loop) settle() {
 		<-l.ahead.done
 		l.ahead = nil
 	}
-	if l.live != nil {
-		<-l.live.done
-	}
+	l.tuner.close()
 }

@@ -114,7 +114,9 @@ func (c *collected) take(e *run.Event) {
 		c.checkpoints = append(c.checkpoints, *e)
 		c.mark(e.Step, "checkpoint", fmt.Sprintf("checkpoint-%d", e.Step))
 	case run.KindChange:
-		c.mark(e.Step, "change", changeText(e))
+		if e.Phase != run.ChangeCompiling && e.Phase != run.ChangeRefused {
+			c.mark(e.Step, "change", changeText(e))
+		}
 	case run.KindWarning:
 		kind := "warning"
 		if e.Code == run.CodeNaN || e.Code == run.CodeSpike {

@@ -41,6 +41,8 @@ type Command struct {
 	// Values of a set: per_device_train_batch_size, gradient_accumulation_steps,
 	// learning_rate_scale.
 	Values map[string]string `json:"values,omitempty"`
+	// Force sets them although the forecast says that memory will not do.
+	Force bool `json:"force,omitempty"`
 }
 
 // Reply is the one line that answers a command. It comes when the command has
@@ -49,6 +51,8 @@ type Reply struct {
 	OK      bool    `json:"ok"`
 	Message string  `json:"message,omitempty"` // what will happen, or why not
 	Status  *Status `json:"status,omitempty"`
+	// MemoryForecast is the peak that a set leads to, in bytes; 0 when it changes none.
+	MemoryForecast uint64 `json:"memory_forecast_bytes,omitempty"`
 }
 
 // maxSocketPath is the longest path that a Unix socket address holds on every

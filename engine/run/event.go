@@ -71,8 +71,10 @@ type Event struct {
 
 	// warning, log, change, done
 	Message string `json:"message,omitempty"`
-	// Changes of a change event: option name to new value.
-	Changes map[string]string `json:"changes,omitempty"`
+	// Changes of a change event: option name to new value. Its Phase is one of
+	// the Change… constants; an applied one has the forecast for what it leads to.
+	Changes        map[string]string `json:"changes,omitempty"`
+	MemoryForecast uint64            `json:"memory_forecast_bytes,omitempty"`
 	// Reason of the done event: finished, stopped, failed.
 	Reason string `json:"reason,omitempty"`
 	// Code of a warning event, for programs and for marks on a curve.
@@ -133,6 +135,13 @@ const (
 	CodeCheckpoint  Code = "checkpoint" // a checkpoint could not be written or read
 	CodeNotHonoured Code = "not_honoured"
 	CodeData        Code = "data"
+)
+
+// The phases of a live change.
+const (
+	ChangeCompiling = "compiling" // its shapes are compiled while steps go on as before
+	ChangeApplied   = "applied"   // Step is the first that has it
+	ChangeRefused   = "refused"   // it does not fit or does not compile; nothing changes
 )
 
 // Kind names what an event tells.

@@ -76,9 +76,11 @@ type Status struct {
 	MemoryBytes    uint64  `json:"memory_bytes,omitempty"`
 	MemoryPeak     uint64  `json:"memory_peak_bytes,omitempty"`
 	MemoryLimit    uint64  `json:"memory_limit_bytes,omitempty"`
-	MemoryForecast uint64  `json:"memory_forecast_bytes,omitempty"`
-	Checkpoint     string  `json:"checkpoint,omitempty"` // the newest one
-	Export         string  `json:"export,omitempty"`     // folder of the final model
+	MemoryForecast uint64  `json:"memory_forecast_bytes,omitempty"` // peak of the settings in force
+	// Pending are options that were asked for and are not in force yet.
+	Pending    map[string]string `json:"pending_change,omitempty"`
+	Checkpoint string            `json:"checkpoint,omitempty"` // the newest one
+	Export     string            `json:"export,omitempty"`     // folder of the final model
 }
 
 // Status reads run.json. A run whose process is gone before it was over comes

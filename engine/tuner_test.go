@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sftui/engine/compute"
+	"sftui/engine/run"
+)
+
+// changesOf are the change events of a run with a phase.
+func changesOf(t *testing.T, dir, phase string) []run.Event {
+	t.Helper()
+	return slices.DeleteFunc(eventsOf(t, dir), func(e run.Event) bool { return e.Kind != run.KindChange || e.Phase != phase })
+}
+
+// startRun trains in the background; the returned function waits for its end.
+func startRun(t *testing.T, f fixture, fake *fakeTrainer, dir string, control *Control, options ...string) (*run.Run, func() (Result, error)) {
+	t.Helper()
+	type outcome struct {
+		res Result
+		err error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		res, err := Train(context.Background(), TrainOptions{
+			Recipe: f.recipe(t, options...), RunDir: dir, Host: fake.host(f.model), Control: control,
+		})
+		done <- outcome{res, err}
+	}()
+	var r *run.Run
+	waitFor(t, "the run to train", func() bool {
+		var err error
+		if r, err = run.Open(dir); err != nil {
+			return false
+		}
+		s, err := r.Status()
+		return err == nil && s.Step > 0 && s.Alive
+	})
+	return r, func() (Result, error) {
+		out := <-done
+		return out.res, out.err
+	}
+}
+
+// send sends a command to a live run.
+func send(t *testing.T, r *run.Run, c run.Command) run.Reply {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	reply, err := r.Send(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply
+}
+
+// set asks a live run for a batch size.
+func set(micro, accumulation int) run.Command {
+	return run.Command{Verb: run.Set, Values: map[string]string{keyMicroBatch: strconv.Itoa(micro), keyAccumulation: strconv.Itoa(accumulation)}}
+}
+
+// What is asked of a paused run is compiled while it is paused, and its next
+// step has it.
+func TestLiveChangeWhilePaused(t *testing.T) {
+	f := newFixture(t, 64)
+	fake := newFake()
+	fake.onMicro = func(int) { time.Sleep(time.Millisecond) }
+	dir := filepath.Join(t.TempDir(), "run")
+	r, wait := startRun(t, f, fake, dir, NewControl(nil), "num_train_epochs=1000")
+	send(t, r, run.Command{Verb: run.Pause})
+	waitFor(t, "the pause", func() bool { return send(t, r, run.Command{Verb: run.Query}).Status.State == run.Paused })
+	status := send(t, r, set(8, 1)).Status
+	if status.Pending[keyMicroBatch] != "8" {
+		t.Errorf("the status does not say what waits: %+v", status)
+	}
+	waitFor(t, "the compiler", func() bool { return len(changesOf(t, dir, run.ChangeCompiling)) == 1 && settled(fake) })
+	send(t, r, run.Command{Verb: run.Resume})
+	waitFor(t, "the change", func() bool { return len(changesOf(t, dir, run.ChangeApplied)) == 1 })
+	send(t, r, run.Command{Verb: run.Stop})
+	if _, err := wait(); err != nil {
+		t.Fatal(err)
+	}
+	if at := appliedStep(eventsOf(t, dir)); at != status.Step+1 {
+		t.Errorf("paused at step %d, applied at %d", status.Step, at)
+	}
+	if s, err := r.Status(); err != nil || s.Pending != nil {
+		t.Errorf("what is in force still waits: %+v (%v)", s.Pending, err)
+	}
+}
+
+// settled reports whether nothing new was compiled for a moment.
+func settled(fake *fakeTrainer) bool {
+	count := func() int {
+		fake.mu.Lock()
+		defer fake.mu.Unlock()
+		return len(fake.compiled)
+	}
+	before := count()
+	time.Sleep(30 * time.Millisecond)
+	return count() == before
+}
+
+// Of two requests at once the later value of each option wins, in one change.
+func TestLiveChangeTwice(t *testing.T) {
+	f := newFixture(t, 64)
+	fake, control := newFake(), NewControl(nil)
+	fake.onMicro = func(step int) {
+		if step == 3 && fake.w[0] != 0 {
+			for _, c := range []Change{{MicroBatch: 8, Accumulation: 1}, {MicroBatch: 1}, {LearningScale: 0.5}} {
+				if err := control.Set(c); err != nil {
+					t.Error(err)
+				}
+			}
+			fake.onMicro = func(int) { time.Sleep(time.Millisecond) }
+		}
+	}
+	res, err := train(t, f, fake, func(o *TrainOptions) { o.Control = control }, "num_train_epochs=4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	applied := changesOf(t, res.Dir, run.ChangeApplied)
+	if len(applied) != 1 || applied[0].MicroBatch != 1 || applied[0].Accumulation != 1 || applied[0].Changes[keyScale] != "0.5" {
+		t.Errorf("applied %+v", applied)
+	}
+	checkEpochs(t, steps(t, res.Dir), f.rows, 4)
+}
+
+// A change whose shapes are all compiled already has the very next step.
+func TestLiveChangeBack(t *testing.T) {
+	f := newFixture(t, 64)
+	fake, control := newFake(), NewControl(nil)
+	for rows := 1; rows <= 8; rows++ {
+		for length := 8; length <= 64; length += 8 {
+			fake.compiled[compute.Shape{Rows: rows, Length: length}] = true
+		}
+	}
+	asked := false
+	fake.onMicro = func(step int) {
+		if step == 5 && !asked {
+			asked = true
+			if err := control.Set(Change{MicroBatch: 8, Accumulation: 1}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	res, err := train(t, f, fake, func(o *TrainOptions) { o.Control = control })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := appliedStep(eventsOf(t, res.Dir)); at != 6 {
+		t.Errorf("asked for in step 5, applied at step %d", at)
+	}
+	if n := len(changesOf(t, res.Dir, run.ChangeCompiling)); n != 0 {
+		t.Errorf("%d times it says that something is compiled", n)
+	}
+}
+
+// A request during an evaluation or while a checkpoint is written comes into
+// force with the next step.
+func TestLiveChangeBetweenSteps(t *testing.T) {
+	for name, options := range map[string][]string{
+		"evaluating": {"eval_strategy=steps", "eval_steps=3", "eval_holdout=0.2"},
+		"saving":     {"save_strategy=steps", "save_steps=3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, 60)
+			fake, control := newFake(), NewControl(nil)
+			for rows := 1; rows <= 8; rows++ {
+				for length := 8; length <= 64; length += 8 {
+					fake.compiled[compute.Shape{Rows: rows, Length: length}] = true
+				}
+			}
+			asked := false
+			res, err := train(t, f, fake, func(o *TrainOptions) {
+				o.Control = control
+				o.OnEvent = func(e run.Event) {
+					if e.Kind == run.KindPhase && e.Phase == name && e.Step == 3 && !asked {
+						asked = true
+						go control.Set(Change{MicroBatch: 1, Accumulation: 4}) //nolint:errcheck // the applied event shows it
+						time.Sleep(20 * time.Millisecond)
+					}
+				}
+			}, options...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if at := appliedStep(eventsOf(t, res.Dir)); at != 4 {
+				t.Errorf("asked for after step 3, applied at step %d", at)
+			}
+		})
+	}
+}
+
+// What the forecast says cannot fit is refused at once, with what would fit;
+// forced it is applied.
+func TestLiveChangeThatCannotFit(t *testing.T) {
+	f := newFixture(t, 64)
+	fake := newFake()
+	fake.perPos = 1 << 33 // the device has 2^40 bytes: 128 positions, 16 rows of 8 at the most
+	fake.onMicro = func(int) { time.Sleep(time.Millisecond) }
+	dir := filepath.Join(t.TempDir(), "run")
+	r, wait := startRun(t, f, fake, dir, NewControl(nil), "num_train_epochs=1000")
+	reply := send(t, r, set(16, 1))
+	if reply.OK || !strings.Contains(reply.Message, "heaviest micro-batch: rows ") || !strings.Contains(reply.Message, "at most 4 fits") || reply.MemoryForecast <= 1<<40 {
+		t.Errorf("%+v", reply)
+	}
+	for _, values := range []map[string]string{{keyMicroBatch: "0"}, {keyMicroBatch: "-1"}, {keyMicroBatch: "99999"}, {keyAccumulation: "two"}, {}} {
+		if reply := send(t, r, run.Command{Verb: run.Set, Values: values}); reply.OK || reply.Message == "" {
+			t.Errorf("%v was taken: %+v", values, reply)
+		}
+	}
+	if reply := send(t, r, set(4, 1)); !reply.OK || reply.MemoryForecast == 0 || !strings.Contains(reply.Message, "peak") {
+		t.Errorf("%+v", reply)
+	}
+	waitFor(t, "the change", func() bool { return len(changesOf(t, dir, run.ChangeApplied)) == 1 })
+	if s := send(t, r, run.Command{Verb: run.Query}).Status; s.MemoryForecast != reply4(t, fake) {
+		t.Errorf("the forecast in force is %d", s.MemoryForecast)
+	}
+	forced := set(16, 1)
+	forced.Force = true
+	if reply := send(t, r, forced); !reply.OK {
+		t.Errorf("%+v", reply)
+	}
+	waitFor(t, "the forced change", func() bool { return len(changesOf(t, dir, run.ChangeApplied)) == 2 })
+	send(t, r, run.Command{Verb: run.Stop})
+	if _, err := wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reply4 is the forecast for four rows of at most 25 tokens.
+func reply4(t *testing.T, fake *fakeTrainer) uint64 {
+	t.Helper()
+	return uint64(fake.perPos) * 4 * 32
+}
+
+// A request from before the run was set up is checked as well, and one that
+// cannot fit is left out with a warning.
+func TestEarlyChangeThatCannotFit(t *testing.T) {
+	f := newFixture(t, 64)
+	fake, control := newFake(), NewControl(nil)
+	fake.perPos = 1 << 33
+	if err := control.Set(Change{MicroBatch: 16}); err != nil {
+		t.Fatal(err)
+	}
+	res, err := train(t, f, fake, func(o *TrainOptions) { o.Control = control })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(changesOf(t, res.Dir, run.ChangeRefused)); n != 1 || len(changesOf(t, res.Dir, run.ChangeApplied)) != 0 {
+		t.Errorf("%d refused", n)
+	}
+	if s := res.Status; s.Pending != nil || s.MicroBatch != 2 {
+		t.Errorf("status %+v", s)
+	}
+}
+
+// A scheduled change that cannot fit is refused before the first step.
+func TestScheduledChangeThatCannotFit(t *testing.T) {
+	f := newFixture(t, 64)
+	fake := newFake()
+	fake.perPos = 1 << 33
+	scheduled := func(o *TrainOptions) { o.Changes = []Change{{Step: 3, MicroBatch: 16}} }
+	if _, err := train(t, f, fake, scheduled); err == nil || !strings.Contains(err.Error(), "step 3: per_device_train_batch_size=16 needs") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := train(t, f, fake, func(o *TrainOptions) { scheduled(o); o.Force = true }); err != nil {
+		t.Errorf("forced: %v", err)
+	}
+}
+
+// What was asked for and not in force yet when a run died is asked for again
+// when it is resumed.
+func TestPendingChangeSurvives(t *testing.T) {
+	f := newFixture(t, 64)
+	fake, control := newFake(), NewControl(nil)
+	release := make(chan struct{})
+	fake.slow = func(s compute.Shape) {
+		if s.Rows == 8 {
+			<-release
+		}
+	}
+	fake.failAt = 8
+	asked := false
+	fake.onMicro = func(step int) {
+		if step == 5 && !asked {
+			asked = true
+			if err := control.Set(Change{MicroBatch: 8, Accumulation: 1}); err != nil {
+				t.Error(err)
+			}
+		}
+		if step == 8 {
+			close(release)
+			fake.onMicro = nil
+		}
+	}
+	options := []string{"save_strategy=steps", "save_steps=6", "num_train_epochs=4"}
+	res, err := train(t, f, fake, func(o *TrainOptions) { o.Control = control }, options...)
+	if !errors.Is(err, errFake) {
+		t.Fatal(err)
+	}
+	if n := len(changesOf(t, res.Dir, run.ChangeApplied)); n != 0 {
+		t.Fatalf("%d changes were applied before their shape was compiled", n)
+	}
+	if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = res.Dir, true }, options...); err != nil {
+		t.Fatal(err)
+	}
+	if at := appliedStep(eventsOf(t, res.Dir)); at < 7 {
+		t.Errorf("resumed from step 6, applied at step %d", at)
+	}
+	checkEpochs(t, steps(t, res.Dir), f.rows, 4)
+}
