@@ -18,7 +18,7 @@ func (p *Preparer) PackedWith(ctx context.Context, i int) ([]Example, error) {
 		return nil, fmt.Errorf("packing is off: no row shares its sequence with others")
 	}
 	if p.o.LongRows == LongDrop {
-		return nil, fmt.Errorf("with long_rows=drop the rows that are packed together are only known once all are prepared")
+		return nil, fmt.Errorf("with long_rows=drop the rows that are packed together are only known once the lengths of all are: PackedAmong takes them")
 	}
 	batch := p.packBatchOf(i)
 	if batch == nil {
@@ -55,6 +55,65 @@ func (p *Preparer) PackedWith(ctx context.Context, i int) ([]Example, error) {
 		found = append(found, e)
 	}
 	return found, nil
+}
+
+// PackedAmong are the sequences that raw row i goes into, given the untruncated
+// lengths of all rows of the source in its order, as a scan knows them. It
+// prepares only the rows of those sequences. A row that the preparation drops
+// is in none, which is an error that says why.
+func (p *Preparer) PackedAmong(ctx context.Context, i int, lengths []RowLength) ([]Example, error) {
+	if !p.o.Packing {
+		return nil, fmt.Errorf("packing is off: no row shares its sequence with others")
+	}
+	if i < 0 || i >= len(lengths) {
+		return nil, fmt.Errorf("%s has no row %d", p.src.Name(), i)
+	}
+	outline := p.Outline(lengths)
+	d := &prepared{rows: rowsOnDemand{p, ctx}, paddingFree: outline.data.paddingFree, packed: outline.data.packed, documents: outline.data.documents}
+	for _, sequence := range outline.data.sequences {
+		if slices.ContainsFunc(sequence, func(part piece) bool { return part.row == i }) {
+			d.sequences = append(d.sequences, sequence)
+		}
+	}
+	if len(d.sequences) == 0 {
+		why := outline.rows.facts(i).dropped
+		if lengths[i].Tokens > p.o.MaxLength && p.o.LongRows == LongDrop {
+			why = fmt.Sprintf("it has %d tokens, more than max_length=%d, and long_rows=drop leaves such rows out", lengths[i].Tokens, p.o.MaxLength)
+		}
+		return nil, fmt.Errorf("row %d is in no sequence: %s", i, why)
+	}
+	found := make([]Example, len(d.sequences))
+	for s := range found {
+		var err error
+		if found[s], err = d.At(s); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// rowsOnDemand are rows that are prepared when they are asked for.
+type rowsOnDemand struct {
+	p   *Preparer
+	ctx context.Context
+}
+
+func (r rowsOnDemand) count() int { return r.p.src.Len() }
+
+func (r rowsOnDemand) row(i int) (compactRow, error) {
+	if err := r.ctx.Err(); err != nil {
+		return compactRow{}, err
+	}
+	e, err := r.p.Row(i)
+	return compact(e), err
+}
+
+func (r rowsOnDemand) facts(i int) rowFacts {
+	row, err := r.row(i)
+	if err != nil {
+		return rowFacts{dropped: err.Error()}
+	}
+	return rowFacts{dropped: row.dropped, full: row.full, kept: len(row.ids)}
 }
 
 // packBatchOf are the raw rows that row i is packed together with, in the

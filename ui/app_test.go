@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"sftui/engine/run"
 )
@@ -197,6 +198,23 @@ func TestWrapChinese(t *testing.T) {
 		}
 		if w > 12 && strings.Join(strings.Fields(strings.Join(lines, "")), "") != strings.ReplaceAll(text, " ", "") {
 			t.Errorf("width %d lost text: %q", w, lines)
+		}
+	}
+}
+
+// Terminals do not agree on how wide joined emoji are: what is drawn has the
+// same width for those that draw them as one and those that do not.
+func TestEveryTerminalAgreesOnWidths(t *testing.T) {
+	for in, want := range map[string]string{
+		"👩‍👩‍👧": "👩‿👩‿👧", "⚠️": "⚠", "a\u200bb\ufeff": "a‸b‸", "梯度 é 한": "梯度 é 한", "x\u200dy": "x‿y",
+	} {
+		if got := visible(in); got != want {
+			t.Errorf("%q is shown as %q, not %q", in, got, want)
+		}
+	}
+	for _, s := range []string{"👩‍👩‍👧 x", "👍🏽!", "🇩🇪🇫🇷", "क्षि", "ｶﾞ", "e\u0301", "👨🏿‍🚀"} {
+		if v := visible(s); ansi.StringWidth(v) != ansi.StringWidthWc(v) {
+			t.Errorf("%q is %d cells wide or %d", v, ansi.StringWidth(v), ansi.StringWidthWc(v))
 		}
 	}
 }

@@ -59,5 +59,8 @@ func FuzzPane(f *testing.F) {
 				t.Fatalf("a line of %d cells in %d: %q", n, w, l)
 			}
 		}
+		if v := visible(line); visible(v) != v {
+			t.Fatalf("%q is shown as %q, and that as %q", line, v, visible(v))
+		}
 	})
 }

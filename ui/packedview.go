@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"fmt"
 
 	tea "charm.land/bubbletea/v2"
@@ -55,9 +56,10 @@ func (p *dataPage) readPacked() tea.Cmd {
 	ctx, gen, set := p.a.ctx, p.gen, p.set
 	between := p.a.t("row %s · %s tokens")
 	next := p.a.t("sequence %d of %d")
+	waits := p.a.t("With long_rows=drop it is known which rows share a sequence once the lengths of all rows are: %s of %s so far.")
 	return set.using(func() tea.Msg {
 		v := &rowView{row: row, location: set.src.Location(row), borders: map[int]string{}}
-		found, err := set.prep.PackedWith(ctx, row)
+		found, err := set.packedWith(ctx, row, waits)
 		v.err = err
 		for n := range found {
 			title := ""
@@ -69,6 +71,30 @@ func (p *dataPage) readPacked() tea.Cmd {
 		v.to = len(v.tokens)
 		return packedMsg{gen, v}
 	})
+}
+
+// packedWith finds the sequences of a row. Where long rows are dropped they
+// depend on all lengths, which the scan knows; waits says how far it is.
+func (s *dataSet) packedWith(ctx context.Context, row int, waits string) ([]dataset.Example, error) {
+	if s.options.LongRows != dataset.LongDrop {
+		return s.prep.PackedWith(ctx, row)
+	}
+	n := s.src.Len()
+	if s.scan == nil || s.scan.Progress().Stage != dataset.StageDone {
+		done := 0
+		if s.scan != nil {
+			done = s.scan.Progress().Rows
+		}
+		return nil, fmt.Errorf(waits, count(done), count(n))
+	}
+	lengths := make([]dataset.RowLength, n)
+	for i := range lengths {
+		var ok bool
+		if lengths[i], ok = s.scan.Length(i); !ok {
+			lengths[i] = dataset.RowLength{Row: i, First: -1, Last: -1, Failed: true}
+		}
+	}
+	return s.prep.PackedAmong(ctx, row, lengths)
 }
 
 // addSequence adds the tokens of a packed sequence with the borders in it.

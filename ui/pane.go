@@ -161,13 +161,14 @@ func wrapWide(s string, w int) []string {
 }
 
 // visible replaces what would move the cursor or hide itself by a symbol, so
-// that data can never draw outside its place: ⏎ newline, → tab, ␛ escape.
+// that data can never draw outside its place: ⏎ newline, → tab, ␛ escape,
+// ‸ a character without width, ‿ what joins two emoji into one.
 func visible(s string) string {
-	clean := true
+	clean, ascii := true, true
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
 			clean = false
-			break
+			ascii = ascii && s[i] < 0x80
 		}
 	}
 	if clean {
@@ -186,12 +187,62 @@ func visible(s string) string {
 			b.WriteRune('␡')
 		case r >= 0x80 && r < 0xa0, r == utf8.RuneError, isBidi(r):
 			b.WriteRune('�')
+		case isHidden(r):
+			b.WriteRune('‸')
+		case r == 0xfe0e, r == 0xfe0f: // how the character before looks, which terminals do not agree on
 		default:
+			b.WriteRune(r)
+		}
+	}
+	if ascii {
+		return b.String()
+	}
+	return apart(b.String())
+}
+
+// isHidden reports characters without a width that hide in text: zero-width
+// blanks, soft hyphens, byte order marks. They are tokens all the same.
+func isHidden(r rune) bool {
+	return r == 0x200b || r == 0x200c || r == 0x2060 || r == 0xfeff || r == 0xad || r == 0x180e
+}
+
+// apart takes the groups of characters apart that some terminals draw as one
+// and others side by side, such as 👩‿👧: whatever the terminal does, they then
+// take the cells that they were given.
+func apart(s string) string {
+	if ansi.StringWidth(s) == ansi.StringWidthWc(s) && !strings.ContainsRune(s, zeroWidthJoiner) {
+		return s
+	}
+	var b strings.Builder
+	for s != "" {
+		group, _ := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+		s = s[len(group):]
+		if ansi.StringWidth(group) == ansi.StringWidthWc(group) && !strings.ContainsRune(group, zeroWidthJoiner) {
+			b.WriteString(group)
+			continue
+		}
+		joined := true // the first needs nothing before it
+		for _, r := range group {
+			switch {
+			case r == zeroWidthJoiner:
+				r, joined = '‿', true
+			case ansi.StringWidthWc(string(r)) == 0:
+			case joined:
+				joined = false
+			default:
+				b.WriteRune(separator)
+			}
 			b.WriteRune(r)
 		}
 	}
 	return b.String()
 }
+
+// What joins characters into a group, and what separates them unseen.
+const (
+	zeroWidthJoiner = '\u200d'
+	separator       = '\u2061' // an invisible sign of mathematics that ends a group
+)
 
 // isBidi reports characters that reorder what follows them, which would tear
 // every column to their right.

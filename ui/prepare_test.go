@@ -118,7 +118,14 @@ func TestPackedRowsShowTheirBorders(t *testing.T) {
 		d.press("1", "shift+tab", "shift+tab", "shift+tab", "shift+tab").want("packed with", "━━ ▸ row 0").golden("data_packed")
 		d.press("j").want("packed with").press("i").press("tab").want("role: ")
 	}
-	d := newDriver(t, 120, 40, nil)
+	// Where long rows are dropped the scan says which rows share a sequence.
+	d := newDriver(t, 160, 40, func(o *Options) {
+		o.DataOptions = fullDataOptions
+		o.Edits = []string{"packing=true", "long_rows=drop"}
+	})
+	d.press("1", "shift+tab", "shift+tab", "shift+tab", "shift+tab").want("packed with", "━━ ▸ row 0")
+	d.press("n").want("is in no sequence", "leaves such rows out")
+	d = newDriver(t, 120, 40, nil)
 	d.press("1").wantNot("packed")
 }
 

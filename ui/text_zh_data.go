@@ -68,4 +68,5 @@ var chineseChat = map[string]string{
 	"assistant":   "助手",
 	"length":      "达到长度上限",
 	"interrupted": "已中断",
+	"With long_rows=drop it is known which rows share a sequence once the lengths of all rows are: %s of %s so far.": "long_rows=drop 时，要等所有行的长度都已知（目前 %s / %s）才知道哪些行共用一个序列。",
 }
