@@ -271,8 +271,8 @@ func (p *preparedBench) scan(ctx context.Context, workers int, limit time.Durati
 	b := &scanBench{}
 	start := time.Now()
 	var scan *dataset.Scan
-	_, eos := p.tok.EOS()
-	o := dataset.ScanOptions{Workers: workers, VocabSize: p.tok.VocabSize(), EOS: eos, StoreIDs: store}
+	o := p.whole.ScanOptions("")
+	o.Workers, o.StoreIDs = workers, store
 	stage, shown := dataset.StageSample, time.Time{}
 	o.Report = func(g dataset.ScanProgress) {
 		if g.Stage != stage {

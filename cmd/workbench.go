@@ -13,6 +13,7 @@ import (
 
 	"sftui/engine"
 	"sftui/engine/run"
+	"sftui/findings"
 	"sftui/setup"
 	"sftui/ui"
 )
@@ -66,9 +67,11 @@ func openWorkbench(ctx context.Context, o *ui.Options) error {
 	o.LogFile = filepath.Join(cache, "workbench.log")
 	o.Device = fmt.Sprintf("%d cores", runtime.NumCPU())
 	o.DataOptions = engine.DataOptions
+	o.OpenEvaluation = engine.OpenEvaluation
 	o.ResolveModel = func(ctx context.Context, name, revision string, report func(string)) (string, error) {
 		return setup.ResolveModel(ctx, name, revision, func(p setup.Progress) { report(progressLine(p)) })
 	}
+	o.Notes = findings.Notes
 	o.Check = workbenchCheck(o.CacheDir, func(ctx context.Context, name, revision string) (string, error) {
 		return setup.ResolveModel(ctx, name, revision, nil)
 	})

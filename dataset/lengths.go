@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,7 +25,8 @@ type RowLength struct {
 	Trained int  // tokens that carry loss
 	First   int  // first token with loss, -1 when there is none
 	Last    int  // last token with loss, -1 when there is none
-	EOS     bool // the last token with loss is the end-of-sequence token
+	End     int  // the end token that is trained: one of ScanOptions.Ends among the last three tokens with loss, -1 when there is none
+	Merged  bool // prompt and completion share a token at their border
 	Dropped bool // the preparation drops the row
 	Failed  bool // the preparation fails on the row
 }
@@ -52,11 +54,12 @@ type ScanOptions struct {
 	Workers    int
 	SampleTime time.Duration
 	Seed       uint64
-	EOS        int32  // id of the end-of-sequence token, for RowLength.EOS; 0 or below for none
-	CacheDir   string // where results are kept and continued; "" keeps nothing
-	StoreIDs   bool   // keep the prepared ids there too, for training
-	VocabSize  int    // decides the width of kept ids; 0 when unknown
-	Straight   bool   // every row in file order, without a sample and the largest first
+	Ends       []int32 // ids that end a turn or a text, for RowLength.End
+	CacheDir   string  // where results are kept and continued; "" keeps nothing
+	StoreIDs   bool    // keep the prepared ids there too, for training
+	VocabSize  int     // decides the width of kept ids; 0 when unknown
+	Straight   bool    // every row in file order, without a sample and the largest first
+	Notes      Noter   // looks at every row; nil for nobody
 	// Content is the data's Fingerprint; found out when empty.
 	Content string
 	Report  func(ScanProgress) // called from one goroutine, about five times a second
@@ -70,16 +73,20 @@ type Scan struct {
 	prep RowPreparer
 	opts ScanOptions
 
-	mu       sync.Mutex
-	lengths  []RowLength // by row; Tokens -1 where not known yet
-	known    int
-	tokens   int64
-	sampled  []int  // rows of finished sample rounds, in the order drawn
-	covered  []bool // rows that the stages after the sample have reached
-	stage    string
-	failures map[int]string
-	store    *lengthStore
-	started  time.Time
+	mu        sync.Mutex
+	lengths   []RowLength // by row; Tokens -1 where not known yet
+	known     int
+	tokens    int64
+	sampled   []int   // rows of finished sample rounds, in the order drawn
+	runOf     []int32 // the runs that the first of them come from; empty where rows were drawn by themselves
+	runs      int     // of the source, where the sample goes by runs
+	drawnRuns int     // of them in sampled
+	covered   []bool  // rows that the stages after the sample have reached
+	noted     []bool  // rows that Notes has looked at; nil without
+	stage     string
+	failures  map[int]string
+	store     *lengthStore
+	started   time.Time
 
 	allStarted time.Time // when the stage of all rows began
 	allKnown   int       // and how many were known then
@@ -103,6 +110,9 @@ func NewScan(ctx context.Context, src Source, prep RowPreparer, o ScanOptions) (
 	for i := range s.lengths {
 		s.lengths[i] = RowLength{Row: i, Tokens: -1}
 	}
+	if o.Notes != nil {
+		s.noted = make([]bool, n)
+	}
 	if o.CacheDir == "" {
 		return s, nil
 	}
@@ -119,6 +129,7 @@ func NewScan(ctx context.Context, src Source, prep RowPreparer, o ScanOptions) (
 	}
 	s.store = store
 	s.found(store.rows)
+	s.foundNotes()
 	return s, nil
 }
 
@@ -135,6 +146,33 @@ func (s *Scan) found(rows []RowLength) {
 	}
 }
 
+// foundNotes takes the notes that the cache has.
+func (s *Scan) foundNotes() {
+	if s.opts.Notes == nil {
+		return
+	}
+	s.store.notes.load(len(s.lengths), func(row int, note []byte) {
+		if !s.noted[row] {
+			s.noted[row] = s.opts.Notes.Noted(row, note)
+		}
+	})
+}
+
+// Complete says whether every row is known, has its note, and has its ids in
+// PreparedFile where these are kept: Run would do nothing.
+func (s *Scan) Complete() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.complete()
+}
+
+func (s *Scan) complete() bool {
+	if s.known < len(s.lengths) || slices.Contains(s.noted, false) {
+		return false
+	}
+	return s.store == nil || s.store.whole()
+}
+
 // openStore makes the cache ready for writing; done says that it has all rows.
 func (s *Scan) openStore(ctx context.Context) (done bool, err error) {
 	if err := s.store.acquire(ctx, s.found); err != nil {
@@ -144,7 +182,8 @@ func (s *Scan) openStore(ctx context.Context) (done bool, err error) {
 	if s.opts.StoreIDs {
 		s.forget()
 	}
-	done = s.known == len(s.lengths) && len(s.store.rows) == s.known && (!s.opts.StoreIDs || s.store.prepared() != "")
+	s.foundNotes()
+	done = s.complete()
 	s.mu.Unlock()
 	if done {
 		s.setStage(StageDone)
@@ -170,6 +209,7 @@ func (s *Scan) forget() {
 			s.lengths[i] = RowLength{Row: i, Tokens: -1}
 			s.known--
 			s.tokens -= int64(r.Tokens)
+			s.covered[i] = false
 		}
 	}
 }
@@ -271,8 +311,9 @@ func (s *Scan) take(r RowLength, message string) {
 }
 
 // lengthOf reads a prepared row's lengths.
-func lengthOf(row int, ex Example, eos int32) RowLength {
-	r := RowLength{Row: row, Tokens: max(ex.FullLength, len(ex.InputIDs)), First: -1, Last: -1, Dropped: ex.Dropped != ""}
+func lengthOf(row int, ex Example, ends []int32) RowLength {
+	r := RowLength{Row: row, Tokens: max(ex.FullLength, len(ex.InputIDs)), First: -1, Last: -1, End: -1,
+		Merged: ex.SharedTokens < ex.PromptTokens, Dropped: ex.Dropped != ""}
 	for i, l := range ex.Labels {
 		if l == IgnoreIndex {
 			continue
@@ -283,7 +324,12 @@ func lengthOf(row int, ex Example, eos int32) RowLength {
 		r.Last = i
 		r.Trained++
 	}
-	r.EOS = eos > 0 && r.Last >= 0 && ex.Labels[r.Last] == eos
+	// Templates often write a line end behind the token that ends the turn.
+	for i := r.Last; i >= 0 && i > r.Last-3 && r.End < 0; i-- {
+		if ex.Labels[i] != IgnoreIndex && slices.Contains(ends, ex.InputIDs[i]) {
+			r.End = i
+		}
+	}
 	return r
 }
 
@@ -308,11 +354,22 @@ func (s *Scan) Failures() map[int]string {
 	out := make(map[int]string, len(s.failures))
 	for k, v := range s.failures {
 		if v == "" {
-			v = fmt.Sprintf("row %d could not be prepared in an earlier scan; look at it for the reason", k)
+			v = s.earlierFailure(k)
+			s.failures[k] = v
 		}
 		out[k] = v
 	}
 	return out
+}
+
+// earlierFailure is why row i could not be prepared in an earlier scan.
+func (s *Scan) earlierFailure(i int) string {
+	if s.store != nil && s.opts.StoreIDs {
+		if ex, err := s.store.example(i); err == nil && ex.Dropped != "" {
+			return ex.Dropped
+		}
+	}
+	return fmt.Sprintf("row %d could not be prepared in an earlier scan; look at it for the reason", i)
 }
 
 // PreparedFile is the mapped file with the prepared ids of every row, "" until

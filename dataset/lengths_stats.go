@@ -12,6 +12,7 @@ type Quantile struct {
 	P         float64
 	Tokens    int
 	Low, High int
+	Open      bool // the sample is too small to bound it from above; High is the longest row known
 }
 
 // LengthEstimate is the distribution of the rows' lengths as far as a scan
@@ -32,53 +33,108 @@ type LengthEstimate struct {
 type weighted struct {
 	RowLength
 	weight float64
+	drawn  bool  // it belongs to the random sample
+	run    int32 // the run that it was drawn with, -1 for none
+}
+
+// view is the known rows with their weights, and how the sample among them was drawn.
+type view struct {
+	rows   []weighted
+	region int // rows that no stage has reached: the sample stands for them
+	drawn  int // of them in the sample
+	// Where the sample goes by runs: how many of the source's runs it has.
+	drawnRuns, runs int
 }
 
 // sampleView lists the known rows with their weights, those that fail left
 // out: a row that a stage has
 // reached stands for itself; the random sample stands for the rows that no
-// stage has reached yet. region is the number of the latter, drawn how many of
-// them the sample has.
-func (s *Scan) sampleView() (rows []weighted, region, drawn int) {
+// stage has reached yet.
+func (s *Scan) sampleView() view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	v := view{rows: make([]weighted, 0, s.known), drawnRuns: s.drawnRuns, runs: s.runs}
 	for _, c := range s.covered {
 		if !c {
-			region++
+			v.region++
 		}
 	}
 	for _, r := range s.sampled {
 		if !s.covered[r] {
-			drawn++
+			v.drawn++
 		}
 	}
-	rows = make([]weighted, 0, s.known)
 	for i, c := range s.covered {
 		if c && s.lengths[i].Tokens >= 0 && !s.lengths[i].Failed {
-			rows = append(rows, weighted{s.lengths[i], 1})
+			v.rows = append(v.rows, weighted{RowLength: s.lengths[i], weight: 1, run: -1})
 		}
 	}
-	if drawn > 0 {
-		for _, r := range s.sampled {
-			if !s.covered[r] && !s.lengths[r].Failed {
-				rows = append(rows, weighted{s.lengths[r], float64(region) / float64(drawn)})
+	if v.drawn > 0 {
+		for k, r := range s.sampled {
+			if s.covered[r] || s.lengths[r].Failed {
+				continue
 			}
+			one := weighted{RowLength: s.lengths[r], weight: float64(v.region) / float64(v.drawn), drawn: true, run: -1}
+			if k < len(s.runOf) {
+				one.run = s.runOf[k]
+			}
+			v.rows = append(v.rows, one)
 		}
-		return rows, region, drawn
+		return v
 	}
-	if region > 0 && len(rows) == 0 { // nothing but a broken round: better than nothing
+	if v.region > 0 && len(v.rows) == 0 { // nothing but a broken round: better than nothing
 		for _, l := range s.lengths {
 			if l.Tokens >= 0 && !l.Failed {
-				rows = append(rows, weighted{l, 1})
+				v.rows = append(v.rows, weighted{RowLength: l, weight: 1, run: -1})
 			}
 		}
 	}
-	return rows, region, 0
+	return v
+}
+
+// margin is the half width of the 95% confidence range of the sample's mean of
+// what x says of its rows. A sample by runs of which some are still missing is
+// one in two stages: how the runs' sums differ tells the error, and the fewer
+// they are the less is known of that.
+func (v view) margin(x func(RowLength) float64) float64 {
+	n := float64(v.drawn)
+	if n < 2 {
+		return 0
+	}
+	var sum, squares float64
+	for _, r := range v.rows {
+		if r.drawn {
+			value := x(r.RowLength)
+			sum += value
+			squares += value * value
+		}
+	}
+	mean := sum / n
+	within := max(0, (squares-sum*mean)/(n-1)) / n
+	if v.drawnRuns == v.runs || v.drawnRuns < 2 {
+		return 1.96 * math.Sqrt(within)
+	}
+	off := make([]float64, v.drawnRuns)
+	for _, r := range v.rows {
+		if r.run >= 0 {
+			off[r.run] += x(r.RowLength) - mean
+		}
+	}
+	between := 0.0
+	for _, o := range off {
+		between += o * o
+	}
+	g := float64(v.drawnRuns)
+	between *= g / (g - 1) / (n * n)
+	open := 1 - g/float64(v.runs)
+	student := 1.96 + 2.8/(g-1) // the t distribution's 97.5% point, near enough
+	return student * math.Sqrt(open*between+(1-open)*within)
 }
 
 // Estimate is the distribution at the given shares (0.5, 0.9 …).
 func (s *Scan) Estimate(shares ...float64) LengthEstimate {
-	rows, region, drawn := s.sampleView()
+	v := s.sampleView()
+	rows := v.rows
 	s.mu.Lock()
 	e := LengthEstimate{Rows: len(s.lengths), Known: s.known, Exact: s.known == len(s.lengths), MaxRow: -1}
 	for _, l := range s.lengths {
@@ -95,17 +151,28 @@ func (s *Scan) Estimate(shares ...float64) LengthEstimate {
 	for _, r := range rows {
 		total += r.weight
 	}
-	open := float64(region) / float64(e.Rows) // share of rows that the sample stands for
+	open := float64(v.region) / float64(e.Rows) // share of rows that the sample stands for
 	for _, p := range shares {
+		q := Quantile{P: p, Tokens: at(rows, total, p)}
 		margin := 0.0
-		if drawn > 0 {
-			margin = 1.96 * open * math.Sqrt(p*(1-p)/float64(drawn))
+		if v.drawn > 0 {
+			margin = open * max(v.margin(func(r RowLength) float64 { return below(r, q.Tokens) }), 1.96*math.Sqrt(p*(1-p)/float64(v.drawn)))
 		}
-		e.Quantiles = append(e.Quantiles, Quantile{P: p,
-			Tokens: at(rows, total, p), Low: at(rows, total, p-margin), High: at(rows, total, p+margin)})
+		q.Low, q.High, q.Open = at(rows, total, p-margin), at(rows, total, p+margin), margin > 0 && p+margin >= 1
+		e.Quantiles = append(e.Quantiles, q)
 	}
-	e.means(rows, total, open, drawn)
+	e.means(rows, total)
+	if v.drawn > 0 {
+		e.MeanError = open * v.margin(func(r RowLength) float64 { return float64(r.Tokens) })
+	}
 	return e
+}
+
+func below(r RowLength, tokens int) float64 {
+	if r.Tokens <= tokens {
+		return 1
+	}
+	return 0
 }
 
 // at is the length that share p of the weight does not exceed.
@@ -119,24 +186,16 @@ func at(rows []weighted, total, p float64) int {
 	return rows[len(rows)-1].Tokens
 }
 
-func (e *LengthEstimate) means(rows []weighted, total, open float64, drawn int) {
-	var tokens, trained, squares, sampleSum float64
+func (e *LengthEstimate) means(rows []weighted, total float64) {
+	var tokens, trained float64
 	for _, r := range rows {
 		tokens += r.weight * float64(r.Tokens)
 		trained += r.weight * float64(r.Trained)
-		if drawn > 0 && r.weight != 1 {
-			squares += float64(r.Tokens) * float64(r.Tokens)
-			sampleSum += float64(r.Tokens)
-		}
 	}
 	e.Mean = tokens / total
 	e.Tokens = e.Mean * float64(e.Rows)
 	if tokens > 0 {
 		e.Trained = trained / tokens
-	}
-	if n := float64(drawn); n > 1 {
-		variance := max(0, (squares-sampleSum*sampleSum/n)/(n-1))
-		e.MeanError = 1.96 * open * math.Sqrt(variance/n)
 	}
 }
 
@@ -149,7 +208,7 @@ type HistogramBin struct {
 // Histogram divides the lengths into bins of equal width, the last of which
 // takes all rows from its start on. With upTo 0 it ends at the longest row.
 func (s *Scan) Histogram(bins, upTo int) []HistogramBin {
-	rows, _, _ := s.sampleView()
+	rows := s.sampleView().rows
 	if bins <= 0 || len(rows) == 0 {
 		return nil
 	}
@@ -180,14 +239,14 @@ type CutReport struct {
 	Tokens      float64 // tokens cut off
 	AnswersLost float64 // rows left without any token that carries loss
 	AnswersCut  float64 // rows that lose some of them
-	EOSLost     float64 // rows that lose the end-of-sequence token they train on
+	EOSLost     float64 // rows that lose the end token they train on
 	Share       float64 // of all rows, 0 to 1
 }
 
 // Cut says what max_length would cut with truncation_mode keep_start or
 // keep_end.
 func (s *Scan) Cut(maxLength int, mode string) CutReport {
-	rows, _, _ := s.sampleView()
+	rows := s.sampleView().rows
 	c := CutReport{MaxLength: maxLength}
 	total := 0.0
 	for _, r := range rows {
@@ -209,7 +268,7 @@ func (s *Scan) Cut(maxLength int, mode string) CutReport {
 		} else if r.First < first || r.Last >= last {
 			c.AnswersCut += r.weight
 		}
-		if r.EOS && (r.Last >= last || r.Last < first) {
+		if r.End >= last || r.End >= 0 && r.End < first {
 			c.EOSLost += r.weight
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,18 +37,23 @@ type lengthStore struct {
 	file    *os.File
 	out     *bufio.Writer
 	ids     *mappedWriter
+	reader  *os.File // of ids, for notes on rows of earlier runs
 	lock    *os.File // held so that no other process writes here
+	notes   *noteStore
 	flushed time.Time
 	table   *crc32.Table
+
+	finished bool // a run of this scan has written every row
 }
 
 const (
 	journalEntry = 52
-	journalMagic = "SFTUILN1"
+	journalMagic = "SFTUILN2"
 )
 
 func openLengthStore(o ScanOptions, prepared string, total int) (*lengthStore, error) {
-	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%v\x00%d", o.Content, prepared, total, o.StoreIDs, o.EOS))
+	ends := slices.Sorted(slices.Values(o.Ends))
+	key := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d\x00%v\x00%d", journalMagic, o.Content, prepared, total, o.StoreIDs, ends))
 	st := &lengthStore{fingerprint: hex.EncodeToString(key[:]), storeIDs: o.StoreIDs, width: idWidth(o.VocabSize), total: total, table: crcTable()}
 	if o.StoreIDs {
 		st.places = make([]recordPlace, total)
@@ -57,6 +63,9 @@ func openLengthStore(o ScanOptions, prepared string, total int) (*lengthStore, e
 		return nil, fmt.Errorf("the cache folder %s cannot be made: %w; set XDG_CACHE_HOME to a folder that can be written", st.dir, err)
 	}
 	useCached(st.dir)
+	if o.Notes != nil {
+		st.notes = newNoteStore(st.dir, o.Notes)
+	}
 	st.load()
 	return st, nil
 }
@@ -117,7 +126,7 @@ func (st *lengthStore) prepared() string {
 
 // load reads the journal up to its first damaged entry.
 func (st *lengthStore) load() {
-	st.rows, st.end0, st.mapped0 = nil, 0, 0
+	st.rows, st.end0, st.mapped0, st.finished = nil, 0, 0, false
 	data, err := os.ReadFile(st.journal())
 	if err != nil || len(data) < len(journalMagic) || string(data[:len(journalMagic)]) != journalMagic {
 		return
@@ -155,7 +164,7 @@ func (st *lengthStore) encode(r RowLength, p recordPlace) []byte {
 		b = le.AppendUint32(b, uint32(int32(v)))
 	}
 	flags := uint32(0)
-	for bit, set := range []bool{r.EOS, r.Dropped, r.Failed} {
+	for bit, set := range []bool{r.Merged, r.Dropped, r.Failed} {
 		if set {
 			flags |= 1 << bit
 		}
@@ -165,7 +174,7 @@ func (st *lengthStore) encode(r RowLength, p recordPlace) []byte {
 	b = le.AppendUint32(b, p.size)
 	b = le.AppendUint32(b, p.tokens)
 	b = le.AppendUint32(b, p.sum)
-	b = le.AppendUint32(b, 0)
+	b = le.AppendUint32(b, uint32(int32(r.End)))
 	return le.AppendUint32(b, crc32.Checksum(b, st.table))
 }
 
@@ -176,16 +185,36 @@ func (st *lengthStore) decode(b []byte) (r RowLength, p recordPlace, ok bool) {
 	}
 	n := func(i int) int { return int(int32(le.Uint32(b[4*i:]))) }
 	flags := le.Uint32(b[20:])
-	r = RowLength{Row: n(0), Tokens: n(1), Trained: n(2), First: n(3), Last: n(4),
-		EOS: flags&1 != 0, Dropped: flags&2 != 0, Failed: flags&4 != 0}
+	r = RowLength{Row: n(0), Tokens: n(1), Trained: n(2), First: n(3), Last: n(4), End: n(11),
+		Merged: flags&1 != 0, Dropped: flags&2 != 0, Failed: flags&4 != 0}
 	p = recordPlace{at: int64(le.Uint64(b[24:])), size: le.Uint32(b[32:]), tokens: le.Uint32(b[36:]), sum: le.Uint32(b[40:])}
 	return r, p, r.Tokens >= 0 && p.at >= 0
 }
 
-// begin opens the files for appending.
+// whole says that every row is in, with its ids where these are kept.
+func (st *lengthStore) whole() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.isWhole()
+}
+
+func (st *lengthStore) isWhole() bool {
+	return st.finished || len(st.rows) == st.total && (!st.storeIDs || st.prepared() != "")
+}
+
+// begin opens the files for appending. A finished file of ids stays untouched:
+// training may have it mapped.
 func (st *lengthStore) begin() error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if st.notes != nil {
+		if err := st.notes.begin(); err != nil {
+			return err
+		}
+	}
+	if st.isWhole() {
+		return nil
+	}
 	fail := func(err error) error {
 		return fmt.Errorf("scan results cannot be kept in %s: %w", st.dir, err)
 	}
@@ -241,6 +270,35 @@ func (st *lengthStore) add(r RowLength, ex Example) error {
 	return st.flush()
 }
 
+// addNote appends the note on a row.
+func (st *lengthStore) addNote(row int, note []byte) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.notes.add(row, note)
+}
+
+// example is row i as it was kept by an earlier run, with its ids.
+func (st *lengthStore) example(i int) (Example, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	place := st.places[i]
+	if st.reader == nil {
+		f, err := os.Open(st.idsPath())
+		if err != nil {
+			return Example{}, cannotOpen(st.idsPath(), err)
+		}
+		st.reader = f
+	}
+	record := make([]byte, place.size)
+	if _, err := st.reader.ReadAt(record, place.at); err != nil {
+		return Example{}, fmt.Errorf("%s row %d: %w", st.idsPath(), i, err)
+	}
+	if place.size == 0 || crc32.Checksum(record, st.table) != place.sum {
+		return Example{}, fmt.Errorf("%s row %d does not match its checksum; delete the file, it will be made again", st.idsPath(), i)
+	}
+	return decodeRecord(record, int(place.tokens), st.width)
+}
+
 func (st *lengthStore) flush() error {
 	st.flushed = time.Now()
 	if st.ids != nil {
@@ -251,6 +309,9 @@ func (st *lengthStore) flush() error {
 	if err := st.out.Flush(); err != nil {
 		return fmt.Errorf("scan results cannot be kept in %s (is the disk full?): %w", st.dir, err)
 	}
+	if st.notes != nil && st.notes.out != nil {
+		return st.notes.out.Flush()
+	}
 	return nil
 }
 
@@ -258,10 +319,18 @@ func (st *lengthStore) flush() error {
 func (st *lengthStore) end(whole bool) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.file == nil {
-		return nil
+	var err error
+	if st.notes != nil {
+		err = st.notes.close()
 	}
-	err := st.flush()
+	if st.reader != nil {
+		err = errors.Join(err, st.reader.Close())
+		st.reader = nil
+	}
+	if st.file == nil {
+		return err
+	}
+	err = errors.Join(err, st.flush())
 	if st.ids != nil {
 		if whole && err == nil {
 			err = st.ids.finish(st.places, st.fingerprint)
@@ -271,5 +340,6 @@ func (st *lengthStore) end(whole bool) error {
 	}
 	err = errors.Join(err, st.file.Close())
 	st.file, st.ids = nil, nil
+	st.finished = whole && err == nil
 	return err
 }

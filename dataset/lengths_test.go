@@ -73,7 +73,7 @@ func (s madeSource) ByteSize(i int) int64 { return int64(s.lengths[i]) * 4 }
 
 func scanOf(t *testing.T, m *madeRows, o ScanOptions) *Scan {
 	t.Helper()
-	o.Content, o.EOS, o.VocabSize = "content", 2, 50_000
+	o.Content, o.Ends, o.VocabSize = "content", []int32{2}, 50_000
 	s, err := NewScan(t.Context(), madeSource{lengths: m.lengths}, m, o)
 	if err != nil {
 		t.Fatal(err)

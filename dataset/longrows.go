@@ -54,7 +54,7 @@ type PolicyReport struct {
 
 // Policy says what would remain under policy with the given max_length.
 func (s *Scan) Policy(policy string, maxLength int) PolicyReport {
-	rows, _, _ := s.sampleView()
+	rows := s.sampleView().rows
 	p := PolicyReport{Policy: policy}
 	all := 0.0
 	for _, r := range rows {

@@ -55,7 +55,7 @@ func TestOutlineArrangesAsAll(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				lengths[i] = lengthOf(i, e, 0)
+				lengths[i] = lengthOf(i, e, nil)
 			}
 			outline := p.Outline(lengths)
 			data, dropped, err := p.All(context.Background(), 1, nil)

@@ -29,7 +29,9 @@ type parquetSource struct {
 	firsts  []int64 // first row of each row group, then the number of rows
 
 	mu      sync.Mutex
+	changed *sync.Cond            // a load has ended; its lock is mu
 	blocks  map[int]*list.Element // by block number; value *rowBlock
+	loading map[int]bool          // blocks that a goroutine is loading now
 	recent  list.List             // most recently used first
 	bytes   int64
 	readers []*groupReader // most recently used first
@@ -47,11 +49,14 @@ type rowBlock struct {
 	bytes  int64
 }
 
-// groupReader is a row reader within one row group and where it stands.
+// groupReader is a row reader within one row group. Whoever has made it busy
+// uses it without the source's lock.
 type groupReader struct {
-	group int
-	next  int64 // row within the group
-	rows  parquet.Rows
+	group  int
+	next   int64 // row within the group at which it stands; of a busy one its user's
+	stands int64 // the same for everybody: of a busy one where it will stand then
+	busy   bool
+	rows   parquet.Rows
 }
 
 func openParquet(in *input) (_ *parquetSource, err error) {
@@ -67,7 +72,8 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	if err != nil {
 		return nil, brokenParquet(in, st.Size(), err)
 	}
-	s := &parquetSource{name: in.name, in: in, file: f, blocks: map[int]*list.Element{}}
+	s := &parquetSource{name: in.name, in: in, file: f}
+	s.ready()
 	if s.root, err = newParquetNode(f); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
@@ -85,6 +91,11 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	}
 	s.indexed = len(f.OffsetIndexes()) > 0
 	return s, nil
+}
+
+// ready makes the parts that a zero value lacks.
+func (s *parquetSource) ready() {
+	s.blocks, s.loading, s.changed = map[int]*list.Element{}, map[int]bool{}, sync.NewCond(&s.mu)
 }
 
 // openGroup starts reading row group g.
@@ -158,10 +169,6 @@ func (s *parquetSource) At(i int) (row Row, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, fmt.Errorf("%s is closed", s.name)
-	}
-	defer recoverParquet(s.Location(i), &err)
 	g := s.group(int64(i))
 	inGroup := (int64(i) - s.firsts[g]) / blockRows * blockRows
 	// Blocks never cross a row group; a block's first row numbers it.
@@ -176,13 +183,38 @@ func (s *parquetSource) At(i int) (row Row, err error) {
 	return block.rows[i-number], nil
 }
 
+// block gives the block whose first row is row inGroup of row group g. The
+// caller holds s.mu, which is free while rows are decoded.
 func (s *parquetSource) block(number, g int, inGroup int64) (*rowBlock, error) {
-	if e, ok := s.blocks[number]; ok {
-		s.recent.MoveToFront(e)
-		return e.Value.(*rowBlock), nil
+	for {
+		if s.closed {
+			return nil, fmt.Errorf("%s is closed", s.name)
+		}
+		if e, ok := s.blocks[number]; ok {
+			s.recent.MoveToFront(e)
+			return e.Value.(*rowBlock), nil
+		}
+		if !s.loading[number] {
+			if r := s.reader(g, inGroup); r != nil {
+				return s.loadBlock(r, number, inGroup)
+			}
+		}
+		s.changed.Wait()
 	}
-	block, err := s.load(number, g, inGroup)
+}
+
+// loadBlock decodes a block with r, which is not busy, and keeps it.
+func (s *parquetSource) loadBlock(r *groupReader, number int, inGroup int64) (*rowBlock, error) {
+	want := min(blockRows, s.firsts[r.group+1]-s.firsts[r.group]-inGroup)
+	s.loading[number], r.busy, r.stands = true, true, inGroup+want
+	s.mu.Unlock()
+	block, err := s.load(r, number, inGroup, int(want))
+	s.mu.Lock()
+	r.busy, r.stands = false, r.next
+	delete(s.loading, number)
+	s.changed.Broadcast()
 	if err != nil {
+		s.drop(r)
 		return nil, err
 	}
 	s.blocks[number] = s.recent.PushFront(block)
@@ -196,14 +228,16 @@ func (s *parquetSource) block(number, g int, inGroup int64) (*rowBlock, error) {
 	return block, nil
 }
 
-// load decodes the block whose first row is row inGroup of row group g.
-func (s *parquetSource) load(number, g int, inGroup int64) (*rowBlock, error) {
-	r, err := s.reader(g, inGroup)
-	if err != nil {
+// load decodes want rows from row inGroup of r's row group on.
+func (s *parquetSource) load(r *groupReader, number int, inGroup int64, want int) (block *rowBlock, err error) {
+	defer recoverParquet(s.Location(number), &err)
+	if r.rows == nil {
+		r.rows = s.openGroup(r.group)
+	}
+	if err := s.forward(r, inGroup); err != nil {
 		return nil, s.readError(number, err)
 	}
-	want := int(min(blockRows, s.firsts[g+1]-s.firsts[g]-inGroup))
-	block := &rowBlock{number: number, rows: make([]Row, 0, want)}
+	block = &rowBlock{number: number, rows: make([]Row, 0, want)}
 	buf := make([]parquet.Row, min(16, want))
 	for len(block.rows) < want {
 		n, err := r.rows.ReadRows(buf[:min(len(buf), want-len(block.rows))])
@@ -217,7 +251,6 @@ func (s *parquetSource) load(number, g int, inGroup int64) (*rowBlock, error) {
 			break
 		}
 		if err != nil {
-			s.drop(r)
 			return nil, s.readError(number+len(block.rows), err)
 		}
 	}
@@ -233,30 +266,31 @@ func (s *parquetSource) readError(row int, err error) error {
 
 // reader gives a reader of row group g that stands at row, one that is already
 // there or near before it where possible: a file without page index can only
-// be read forward.
-func (s *parquetSource) reader(g int, row int64) (*groupReader, error) {
+// be read forward. It is nil while another goroutine reads up to there with
+// the one that is best; the caller holds s.mu.
+func (s *parquetSource) reader(g int, row int64) *groupReader {
 	best := -1
 	for k, r := range s.readers {
-		if r.group == g && r.next <= row && (best < 0 || r.next > s.readers[best].next) {
+		if r.group == g && r.stands <= row && (best < 0 || r.stands > s.readers[best].stands) {
 			best = k
 		}
 	}
+	if best >= 0 && s.readers[best].busy {
+		return nil
+	}
 	if best < 0 {
-		for len(s.readers) >= openReaders {
-			s.drop(s.readers[len(s.readers)-1])
+		for k := len(s.readers) - 1; k >= 0 && len(s.readers) >= openReaders; k-- {
+			if !s.readers[k].busy {
+				s.drop(s.readers[k])
+			}
 		}
-		r := &groupReader{group: g, rows: s.openGroup(g)}
-		s.readers = append(s.readers, r)
+		s.readers = append(s.readers, &groupReader{group: g})
 		best = len(s.readers) - 1
 	}
 	r := s.readers[best]
 	copy(s.readers[1:best+1], s.readers[:best])
 	s.readers[0] = r
-	if err := s.forward(r, row); err != nil {
-		s.drop(r)
-		return nil, err
-	}
-	return r, nil
+	return r
 }
 
 // forward moves r to row. Without a page index a seek starts over at the row
@@ -283,7 +317,9 @@ func (s *parquetSource) forward(r *groupReader, row int64) error {
 }
 
 func (s *parquetSource) drop(r *groupReader) {
-	_ = r.rows.Close()
+	if r.rows != nil {
+		_ = r.rows.Close()
+	}
 	for k := range s.readers {
 		if s.readers[k] == r {
 			s.readers = append(s.readers[:k], s.readers[k+1:]...)
@@ -299,6 +335,9 @@ func (s *parquetSource) Close() error {
 		return nil
 	}
 	s.closed = true
+	for len(s.loading) > 0 {
+		s.changed.Wait()
+	}
 	for len(s.readers) > 0 {
 		s.drop(s.readers[0])
 	}

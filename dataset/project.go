@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"container/list"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
@@ -17,7 +16,8 @@ func Project(src Source, columns []string) Source {
 	}
 	root := *p.root
 	root.fields = nil
-	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, borrowed: true, blocks: map[int]*list.Element{}}
+	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, borrowed: true}
+	out.ready()
 	for _, f := range p.root.fields {
 		if !slices.Contains(columns, f.name) {
 			continue

@@ -3,7 +3,6 @@ package dataset
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 )
 
@@ -43,11 +42,8 @@ func (p *Preparer) stored(ctx context.Context, cacheDir string, workers int, pro
 	if err != nil {
 		return nil, nil, err
 	}
-	_, eos := p.tok.EOS()
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	o := ScanOptions{Workers: workers, CacheDir: cacheDir, StoreIDs: true, VocabSize: p.tok.VocabSize(), EOS: eos, Straight: true}
+	o := whole.ScanOptions(cacheDir)
+	o.Workers, o.Straight = workers, true
 	if progress != nil {
 		o.Report = func(g ScanProgress) { progress(g.Rows, g.Total) }
 	}

@@ -94,8 +94,7 @@ func scanAll(t *testing.T, p *Preparer, cache string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, eos := p.tok.EOS()
-	s, err := NewScan(t.Context(), whole.Source(), whole, ScanOptions{CacheDir: cache, StoreIDs: true, VocabSize: p.tok.VocabSize(), EOS: eos})
+	s, err := NewScan(t.Context(), whole.Source(), whole, whole.ScanOptions(cache))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,92 +1,94 @@
 package findings
 
 import (
-	"bufio"
-	"context"
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/gob"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
+	"slices"
 
 	"sftui/dataset"
 )
 
 // cacheVersion changes when facts are gathered differently.
-const cacheVersion = 4
+const cacheVersion = 6
 
-// stored is the form in which facts are kept.
-type stored struct {
-	Rows     []rowFacts
-	Whole    bool // every row is known, and the sample was looked at
-	Failures map[int]string
-	Sample   []int
-	Roles    map[string]*roleTokens
-	Inserted map[string]int
-	Special  map[int32]int
-	Markers  map[string]int
-	Ends     map[string]int
-	Silent   []int
+// The facts of a row are a note that the scan of lengths keeps: the fixed part,
+// then what is particular to the row.
+
+// NoteKey identifies what facts depend on besides the prepared rows. No limit
+// on length is in it: facts hold for every max_length.
+func (c *collector) NoteKey() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d|%v|%v|%d|%q", cacheVersion, slices.Sorted(maps.Keys(c.stops)), c.p.Options().Columns, c.pad, c.specials))
+	return hex.EncodeToString(sum[:12])
 }
 
-// cacheKey names the file of this data under this preparation, "" when nothing
-// is kept. No limit on length is in it: facts hold for every max_length.
-func cacheKey(ctx context.Context, in *Input, p *dataset.Preparer) string {
-	if in.CacheDir == "" {
-		return ""
-	}
-	content, err := dataset.Fingerprint(ctx, p.Source())
+// Note gathers the facts of row i.
+func (c *collector) Note(i int, ex dataset.Example, err error) []byte {
+	facts := &c.f.rows[i]
+	*facts = rowFacts{Flags: flagKnown, First: -1, Last: -1, Stop: -1, MaxID: -1}
+	var more any
 	if err != nil {
-		return ""
+		facts.Flags |= flagFailed
+		more = err.Error()
+		c.failure(i, err.Error())
+		c.failed(facts, i)
+	} else {
+		c.tokens(facts, ex)
+		if raw, err := c.src.At(i); err == nil {
+			facts.Flags |= c.text(raw, ex)
+		}
+		if l := c.lookClosely(i); l != nil {
+			more = l
+		}
 	}
-	_, stops := in.stopIDs()
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d|%s|%s|%v|%v|%d", cacheVersion, content, p.Fingerprint(), stops, in.Recipe.Columns, p.PadID()))
-	return filepath.Join(in.CacheDir, "findings", hex.EncodeToString(sum[:12])+".gob")
+	var b bytes.Buffer
+	if binary.Write(&b, binary.LittleEndian, facts) != nil {
+		return nil
+	}
+	if more != nil && gob.NewEncoder(&b).Encode(more) != nil {
+		return nil // an unreadable note is made again by the next check
+	}
+	return b.Bytes()
 }
 
-// readCache takes facts of n rows from an earlier check; whole tells that
-// nothing is missing. Anything unreadable counts as absent.
-func readCache(n int, path string) (f *facts, whole bool) {
-	fresh := &facts{rows: make([]rowFacts, n), failures: map[int]string{}}
-	if path == "" {
-		return fresh, false
+// Noted takes the facts of row i from an earlier check or scan.
+func (c *collector) Noted(i int, note []byte) bool {
+	r := bytes.NewReader(note)
+	var facts rowFacts
+	if binary.Read(r, binary.LittleEndian, &facts) != nil || !facts.has(flagKnown) {
+		return false
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return fresh, false
+	switch {
+	case facts.has(flagFailed):
+		var message string
+		if gob.NewDecoder(r).Decode(&message) != nil {
+			return false
+		}
+		c.failure(i, message)
+	case r.Len() > 0:
+		var l look
+		if gob.NewDecoder(r).Decode(&l) != nil {
+			return false
+		}
+		c.keep(i, &l)
 	}
-	defer func() { _ = file.Close() }()
-	var s stored
-	if gob.NewDecoder(bufio.NewReaderSize(file, 1<<20)).Decode(&s) != nil || len(s.Rows) != n {
-		return fresh, false
-	}
-	if s.Failures == nil {
-		s.Failures = map[int]string{}
-	}
-	return &facts{rows: s.Rows, failures: s.Failures, sample: s.Sample, roles: s.Roles, inserted: s.Inserted,
-		special: s.Special, markers: s.Markers, ends: s.Ends, silent: s.Silent}, s.Whole
+	c.f.rows[i] = facts
+	return true
 }
 
-// writeCache keeps the facts. A cache that cannot be written costs time at the
-// next check and nothing else, so failures are not reported.
-func writeCache(path string, f *facts) {
-	if path == "" || os.MkdirAll(filepath.Dir(path), 0o755) != nil {
-		return
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "*.tmp")
-	if err != nil {
-		return
-	}
-	out := bufio.NewWriterSize(file, 1<<20)
-	err = gob.NewEncoder(out).Encode(stored{Rows: f.rows, Whole: f.roles != nil, Failures: f.failures, Sample: f.sample, Roles: f.roles,
-		Inserted: f.inserted, Special: f.special, Markers: f.markers, Ends: f.ends, Silent: f.silent})
-	err = errors.Join(err, out.Flush(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
+// failure remembers why row i cannot be prepared.
+func (c *collector) failure(i int, message string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.f.failures) < maxFailures {
+		c.f.failures[i] = message
 	}
 }
+
+// Notes looks at rows while the workbench scans them, so that a check of the
+// same data has nothing left to prepare. p prepares whole rows.
+func Notes(p *dataset.Preparer) dataset.Noter { return newCollector(p) }

@@ -15,7 +15,7 @@ func columnFindings(in *Input, _ *facts) []Finding {
 	for _, note := range shape.Notes {
 		list = append(list, Finding{ID: "shape", Severity: recipes.SeverityNote, Message: sentence(note)})
 	}
-	used := []string{"chat_template_kwargs", in.toolsColumn()}
+	used := []string{"chat_template_kwargs", toolsColumn(in.Recipe.Columns)}
 	for _, c := range shape.Columns {
 		used = append(used, c.Column)
 	}

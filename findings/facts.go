@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/fnv"
-	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"unicode"
 
 	"sftui/dataset"
@@ -35,6 +33,7 @@ const (
 	flagTools                        // the row offers tools
 	flagCalls                        // a message calls tools
 	flagPadding                      // filling at the row's end that carries loss
+	flagUnmasked                     // a row that fails only because no token of it is the assistant's
 )
 
 // rowFacts is what the checks need to know of a row, whatever max_length is.
@@ -122,102 +121,97 @@ type facts struct {
 // maxFailures bounds how many messages are kept.
 const maxFailures = 100
 
-// collect prepares every row once, on all cores, or takes the facts from the
-// cache. A check that is cut off leaves there what it knows by then.
+// collect looks at every row once, on all cores: at ids that a scan has kept
+// where it has, else at rows that are prepared now and kept for the next check,
+// for the workbench and for training. A check that is cut off leaves there what
+// it knows by then.
 func collect(ctx context.Context, in *Input, p *dataset.Preparer) (*facts, error) {
-	key := cacheKey(ctx, in, p)
-	f, whole := readCache(p.Source().Len(), key)
-	if whole {
-		return f, nil
+	c := newCollector(p)
+	err := c.run(ctx, in, in.CacheDir)
+	if err != nil && ctx.Err() == nil && in.CacheDir != "" {
+		c = newCollector(p) // a cache that cannot be written costs time, not the check
+		err = c.run(ctx, in, "")
 	}
-	c := newCollector(in, p, f)
-	err := c.run(ctx)
-	if err == nil {
-		c.lookClosely()
-	}
-	writeCache(key, f)
-	return f, err
+	c.sumUp()
+	return c.f, err
 }
 
 // collector gathers the facts of rows in several goroutines.
 type collector struct {
-	in       *Input
 	p        *dataset.Preparer
+	tok      *dataset.Tokenizer
 	src      dataset.Source
 	shape    dataset.Shape
 	f        *facts
 	stops    map[int32]bool
 	bos, pad int32
 	specials []string
-	mu       sync.Mutex // guards f.failures
+	unmasked *dataset.Preparer // the same without assistant_only_loss, nil where that is off
+	mu       sync.Mutex        // guards f.failures and looks
+	looks    map[int]*look
 }
 
-func newCollector(in *Input, p *dataset.Preparer, f *facts) *collector {
-	c := &collector{in: in, p: p, src: p.Source(), shape: p.Shape(), f: f, bos: -1, pad: p.PadID()}
-	c.stops, _ = in.stopIDs()
-	if _, id := in.Tokenizer.BOS(); id >= 0 {
+func newCollector(p *dataset.Preparer) *collector {
+	c := &collector{p: p, tok: p.Tokenizer(), src: p.Source(), shape: p.Shape(), bos: -1, pad: p.PadID(), stops: map[int32]bool{}, looks: map[int]*look{}}
+	c.f = &facts{rows: make([]rowFacts, c.src.Len()), failures: map[int]string{}}
+	for _, id := range p.EndIDs() {
+		c.stops[id] = true
+	}
+	if o := p.Options(); o.AssistantOnlyLoss {
+		o.AssistantOnlyLoss = false
+		c.unmasked, _ = dataset.NewPreparer(c.src, c.tok, o) // nil: nothing more can be told of such rows
+	}
+	if _, id := c.tok.BOS(); id >= 0 {
 		c.bos = id
 	}
-	for id := range int32(in.Tokenizer.VocabSize()) {
-		if piece := in.Tokenizer.Piece(id); in.Tokenizer.IsSpecial(id) && len(piece) > 2 {
+	for id := range int32(c.tok.VocabSize()) {
+		if piece := c.tok.Piece(id); c.tok.IsSpecial(id) && len(piece) > 2 {
 			c.specials = append(c.specials, piece)
 		}
 	}
 	return c
 }
 
-// chunk is how many neighbouring rows a worker takes at a time, so that files are read in order.
-const chunk = 64
-
-// run goes over all rows.
-func (c *collector) run(ctx context.Context) error {
-	workers := c.in.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
+// scan opens the scan of the rows' lengths, in which their facts are notes.
+func (c *collector) scan(ctx context.Context, in *Input, cacheDir string) (*dataset.Scan, error) {
+	o := c.p.ScanOptions(cacheDir)
+	o.Workers, o.Straight, o.Notes = in.Workers, true, c
+	o.StoreIDs = o.StoreIDs && in.picked == nil // nobody trains on a sample
+	if in.Progress != nil {
+		o.Report = func(g dataset.ScanProgress) { in.Progress(g.Rows, g.Total) }
 	}
-	var next, done atomic.Int64
-	var wg sync.WaitGroup
-	n := len(c.f.rows)
-	for range workers {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				from := int(next.Add(chunk)) - chunk
-				if from >= n {
-					return
-				}
-				to := min(from+chunk, n)
-				for i := from; i < to; i++ {
-					if !c.f.rows[i].has(flagKnown) {
-						c.row(i)
-					}
-				}
-				if d := int(done.Add(int64(to - from))); c.in.Progress != nil {
-					c.in.Progress(d, n)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return ctx.Err()
+	return dataset.NewScan(ctx, c.src, c.p, o)
 }
 
-// row gathers the facts of row i.
-func (c *collector) row(i int) {
-	facts := &c.f.rows[i]
-	*facts = rowFacts{Flags: flagKnown, First: -1, Last: -1, Stop: -1, MaxID: -1}
-	e, err := c.p.Row(i)
-	if err != nil {
-		facts.Flags |= flagFailed
-		c.mu.Lock()
-		if len(c.f.failures) < maxFailures {
-			c.f.failures[i] = err.Error()
-		}
-		c.mu.Unlock()
+// run goes over all rows.
+func (c *collector) run(ctx context.Context, in *Input, cacheDir string) error {
+	scan, err := c.scan(ctx, in, cacheDir)
+	if err != nil || scan.Complete() {
+		return err
+	}
+	return scan.Run(ctx)
+}
+
+// scanned says whether the facts of every row are in the cache, so that there
+// is no need to look at a part only.
+func (in *Input) scanned(ctx context.Context) bool {
+	if in.Preparer == nil || in.CacheDir == "" {
+		return false
+	}
+	scan, err := newCollector(in.Preparer).scan(ctx, in, in.CacheDir)
+	return err == nil && scan.Complete()
+}
+
+// failed looks at what can be told of a row that cannot be prepared.
+func (c *collector) failed(facts *rowFacts, i int) {
+	if raw, err := c.src.At(i); err == nil {
+		facts.Flags |= c.text(raw, dataset.Example{})
+	}
+	if c.unmasked == nil {
 		return
 	}
-	c.tokens(facts, e)
-	if raw, err := c.src.At(i); err == nil {
-		facts.Flags |= c.text(raw, e)
+	if _, err := c.unmasked.Row(i); err == nil {
+		facts.Flags |= flagUnmasked
 	}
 }
 
@@ -279,7 +273,7 @@ func (c *collector) text(raw dataset.Row, e dataset.Example) flag {
 	for _, t := range turns {
 		flags |= c.turn(t, whole)
 	}
-	if tools, ok := raw.Get(c.in.toolsColumn()); ok && offered(tools) {
+	if tools, ok := raw.Get(toolsColumn(c.p.Options().Columns)); ok && offered(tools) {
 		flags |= flagTools
 	}
 	return flags | chatFlags(turns, whole)
@@ -339,8 +333,8 @@ func jsonOfMessages(s string) bool {
 }
 
 // toolsColumn is read wherever a row has it, also when the first row has none.
-func (in *Input) toolsColumn() string {
-	if c := in.Recipe.Columns["tools"]; c != "" {
+func toolsColumn(mapped map[string]string) string {
+	if c := mapped["tools"]; c != "" {
 		return c
 	}
 	return "tools"

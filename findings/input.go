@@ -2,7 +2,6 @@ package findings
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -57,8 +56,10 @@ func Open(ctx context.Context, r *recipes.Recipe, o OpenOptions) *Input {
 	in := &Input{Recipe: r, Language: o.Language, CacheDir: o.CacheDir, Progress: o.Progress}
 	in.openModel(ctx, o)
 	in.openData(ctx)
-	in.pick(o.MaxRows)
 	in.openPreparer()
+	if in.pick(ctx, o.MaxRows) {
+		in.openPreparer()
+	}
 	return in
 }
 
@@ -130,10 +131,11 @@ func (in *Input) openData(ctx context.Context) {
 	in.closers = append(in.closers, eval.Close)
 }
 
-// pick reduces the data to an even sample of at most n rows.
-func (in *Input) pick(n int) {
-	if in.Source == nil || n <= 0 || in.Source.Len() <= n {
-		return
+// pick reduces the data to an even sample of at most n rows, unless a scan has
+// looked at all of them already.
+func (in *Input) pick(ctx context.Context, n int) (picked bool) {
+	if in.Preparer == nil || n <= 0 || in.Source.Len() <= n || in.scanned(ctx) {
+		return false
 	}
 	total := in.Source.Len()
 	in.total, in.picked = total, make([]int, n)
@@ -143,6 +145,7 @@ func (in *Input) pick(n int) {
 	in.Source = dataset.Select(in.Source, in.picked)
 	in.problems = append(in.problems, Finding{ID: "sampled", Severity: recipes.SeverityNote,
 		Message: format(in.say("%d of %d rows were checked; `sftui check` looks at all of them.", "检查了 %d 行（共 %d 行）；`sftui check` 会检查全部。"), n, total)})
+	return true
 }
 
 // number is the row's place in the whole data set.
@@ -151,26 +154,6 @@ func (in *Input) number(i int) int {
 		return i
 	}
 	return in.picked[i]
-}
-
-// openPreparer makes the preparer of whole rows; the recipe's own settings are
-// tried first, since their refusal is what a run would meet.
-func (in *Input) openPreparer() {
-	if in.Source == nil || in.Tokenizer == nil {
-		return
-	}
-	o, err := engine.DataOptions(in.Recipe)
-	if err != nil {
-		in.problem("template-unusable", err, Fix{})
-		return
-	}
-	if in.actual, err = dataset.NewPreparer(in.Source, in.Tokenizer, o); err != nil {
-		in.problem("data-unusable", err, Fix{})
-		return
-	}
-	if in.Preparer, err = in.actual.Whole(); err != nil {
-		in.problem("data-unusable", err, Fix{})
-	}
 }
 
 // say picks the language.
@@ -203,30 +186,7 @@ func (in *Input) stopIDs() (ids map[int32]bool, named map[string][]int32) {
 		add("tokenizer", ownID)
 	}
 	for _, file := range []string{"config.json", "generation_config.json"} {
-		add(file, eosOf(filepath.Join(in.ModelDir, file))...)
+		add(file, dataset.ConfigEnds(filepath.Join(in.ModelDir, file))...)
 	}
 	return ids, named
-}
-
-// eosOf reads eos_token_id, a number or a list; none when the file has none.
-func eosOf(path string) []int32 {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil
-	}
-	var c struct {
-		EOS json.RawMessage `json:"eos_token_id"`
-	}
-	if json.Unmarshal(data, &c) != nil {
-		return nil
-	}
-	var one int32
-	if json.Unmarshal(c.EOS, &one) == nil && string(c.EOS) != "null" {
-		return []int32{one}
-	}
-	var many []int32
-	if json.Unmarshal(c.EOS, &many) == nil {
-		return many
-	}
-	return nil
 }

@@ -28,6 +28,11 @@ type Options struct {
 	ResolveModel func(ctx context.Context, name, revision string, report func(line string)) (dir string, err error)
 	// OpenData opens a data set; dataset.Open when nil.
 	OpenData func(ctx context.Context, spec string, o dataset.OpenOptions) (dataset.Source, error)
+	// Notes looks at the rows while they are scanned, for the findings.
+	Notes func(whole *dataset.Preparer) dataset.Noter
+	// OpenEvaluation opens what a recipe evaluates on, as a run does; without it
+	// eval_dataset_name is opened like any data set.
+	OpenEvaluation func(ctx context.Context, r *recipes.Recipe) (dataset.Source, error)
 	// DataOptions are a recipe's settings of data preparation, the same that a
 	// run uses, so that what is shown is what is trained.
 	DataOptions func(r *recipes.Recipe) (dataset.Options, error)
@@ -41,4 +46,15 @@ type Options struct {
 	// StartRun starts training in a process of its own that outlives the
 	// workbench. The channel gives the process's end.
 	StartRun func(runDir string, args []string) (exited <-chan error, err error)
+}
+
+// evaluating are the options with which the rows of a recipe's evaluation data
+// are opened in the place of its training data.
+func (o Options) evaluating(r *recipes.Recipe) Options {
+	if open := o.OpenEvaluation; open != nil {
+		o.OpenData = func(ctx context.Context, _ string, _ dataset.OpenOptions) (dataset.Source, error) {
+			return open(ctx, r)
+		}
+	}
+	return o
 }

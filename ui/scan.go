@@ -24,7 +24,7 @@ type stripInfo struct {
 // is tried next; what it found is kept on the disk, with the ids, which
 // training reads from there.
 func (a *app) openScan(gen int, set *dataSet) tea.Cmd {
-	ctx, cache := a.ctx, a.opt.CacheDir
+	ctx, cache, notes := a.ctx, a.opt.CacheDir, a.opt.Notes
 	workers := max(1, runtime.NumCPU()-1)
 	return set.using(func() tea.Msg {
 		p, err := dataset.NewPreparer(set.src, set.tok, set.options)
@@ -35,10 +35,12 @@ func (a *app) openScan(gen int, set *dataSet) tea.Cmd {
 		if err != nil {
 			return scanOpenedMsg{gen: gen, err: err}
 		}
-		_, eos := set.tok.EOS()
-		scan, err := dataset.NewScan(ctx, whole.Source(), whole, dataset.ScanOptions{
-			CacheDir: cache, Workers: workers, EOS: eos, StoreIDs: cache != "", VocabSize: set.tok.VocabSize(),
-		})
+		o := whole.ScanOptions(cache)
+		o.Workers = workers
+		if notes != nil {
+			o.Notes = notes(whole)
+		}
+		scan, err := dataset.NewScan(ctx, whole.Source(), whole, o)
 		return scanOpenedMsg{gen: gen, scan: scan, err: err}
 	})
 }
