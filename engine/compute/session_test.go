@@ -191,25 +191,6 @@ func TestPackedSequencesNeverSeeEachOther(t *testing.T) {
 	}
 }
 
-// TestViewEqualsPacking computes attention in the view that fused kernels work on.
-func TestViewEqualsPacking(t *testing.T) {
-	for _, name := range []string{"llama", "mistral"} {
-		t.Run(name, func(t *testing.T) {
-			dir := tinyModel(t, architectures()[name])
-			b := unevenBatch(11, 97, 40, 70, 9, 33)
-			packed := openSession(t, Config{ModelDir: dir})
-			viewed := openSession(t, Config{ModelDir: dir})
-			viewed.viewed = true
-			want, got := mustMicro(t, packed, b), mustMicro(t, viewed, b)
-			relative(t, "loss", got.LossSum, want.LossSum, 1e-6)
-			relative(t, "grad norm", mustStep(t, viewed, 0, 1).GradNorm, mustStep(t, packed, 0, 1).GradNorm, 1e-5)
-			if shape := viewed.ShapeOf(b); shape.Documents != 4 || shape.DocumentLength != 96 {
-				t.Errorf("the view is %v", shape)
-			}
-		})
-	}
-}
-
 // TestBFloat16 stays near float32: the same model, products rounded to eight bits.
 func TestBFloat16(t *testing.T) {
 	dir := tinyModel(t, nil)

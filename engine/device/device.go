@@ -70,6 +70,9 @@ func openAuto(ctx context.Context, find PluginFinder) (*Device, error) {
 	for _, kind := range kinds {
 		d, err := openXLA(ctx, kind, find)
 		if err == nil {
+			if d.Warning != "" {
+				lost = append(lost, d.Warning)
+			}
 			d.Warning = strings.Join(lost, "; ")
 			return d, nil
 		}
@@ -99,6 +102,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	oneArena()
 	config := so
 	if kind == CUDA {
+		prepareCUDA(so)
 		config += ",preallocate=false"
 	}
 	backend, err := xla.NewWithOptions(config, nil)
@@ -107,7 +111,9 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	}
 	d = &Device{Backend: backend, Kind: kind, Name: cpuName()}
 	if kind == CUDA {
-		d.gpu = openGPU()
+		if d.gpu = openGPU(); d.gpu == nil {
+			d.Warning = "the driver's library NVML (libnvidia-ml.so.1) cannot be opened: the GPU's memory and load stay unknown, and attention is computed without cuDNN"
+		}
 		d.Name = d.gpu.name("NVIDIA GPU")
 	}
 	return d, nil
@@ -168,6 +174,9 @@ func cpuName() string {
 	}
 	return fmt.Sprintf("CPU (%d cores)", cores)
 }
+
+// Capability is the compute capability of an NVIDIA GPU, 9 and 0 for an H200; zeros for other devices.
+func (d *Device) Capability() (major, minor int) { return d.gpu.capability() }
 
 // Close frees the backend. Buffers on it must be freed before.
 func (d *Device) Close() {

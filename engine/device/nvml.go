@@ -1,10 +1,14 @@
 package device
 
 import (
+	"os"
+	"strconv"
+	"strings"
+
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
 
-// gpu reads the first NVIDIA device through NVML, which is loaded at run time; a nil gpu reads nothing.
+// gpu reads the first visible NVIDIA device through NVML, which is loaded at run time; a nil gpu reads nothing.
 type gpu struct {
 	library nvml.Interface
 	handle  nvml.Device
@@ -16,12 +20,37 @@ func openGPU() *gpu {
 	if library.Init() != nvml.SUCCESS {
 		return nil
 	}
-	handle, status := library.DeviceGetHandleByIndex(0)
+	handle, status := visibleGPU(library, os.Getenv("CUDA_VISIBLE_DEVICES"))
 	if status != nvml.SUCCESS {
 		_ = library.Shutdown()
 		return nil
 	}
 	return &gpu{library: library, handle: handle}
+}
+
+// visibleGPU is the device that CUDA counts as the first one: visible is CUDA_VISIBLE_DEVICES, numbers or UUIDs.
+func visibleGPU(library nvml.Interface, visible string) (nvml.Device, nvml.Return) {
+	first, _, _ := strings.Cut(visible, ",")
+	first = strings.TrimSpace(first)
+	if strings.HasPrefix(first, "GPU-") || strings.HasPrefix(first, "MIG-") {
+		return library.DeviceGetHandleByUUID(first)
+	}
+	index, err := strconv.Atoi(first)
+	if err != nil {
+		index = 0
+	}
+	return library.DeviceGetHandleByIndex(index)
+}
+
+// capability returns the compute capability, zeros where it is unknown.
+func (g *gpu) capability() (major, minor int) {
+	if g == nil {
+		return 0, 0
+	}
+	if major, minor, status := g.handle.GetCudaComputeCapability(); status == nvml.SUCCESS {
+		return major, minor
+	}
+	return 0, 0
 }
 
 // name returns the product's name, or otherwise.

@@ -97,51 +97,6 @@ func blockAttention(q, k, v, mask *graph.Node) *graph.Node {
 	return graph.Mul(out, graph.Reciprocal(total))
 }
 
-// View regroups flat positions into one row per sequence for attention, as fused kernels want them: Documents rows of
-// Length positions, of which the first Lengths[i] are real.
-type View struct {
-	Documents, Length int
-	Lengths           *graph.Node // [documents] int32
-	From              *graph.Node // [documents·length] int32: the flat position in each place of the view, any in filling
-	Back              *graph.Node // [positions] int32: the place in the view of each flat position, any for filling
-	Fused             bool        // use the backend's fused attention where it applies
-}
-
-// Attend computes causal attention in the view.
-func (w *View) Attend(l *Layer, q, k, v *graph.Node) *graph.Node {
-	g := q.Graph()
-	heads, dim := l.Model.Config.NumAttentionHeads, l.Model.HeadDim
-	place := graph.Iota(g, shapes.Make(dtypes.Int32, w.Documents, w.Length), 1)
-	filled := graph.LessThan(place, graph.BroadcastToDims(graph.InsertAxes(w.Lengths, -1), w.Documents, w.Length))
-	q, k, v = w.gather(q, filled), w.gather(k, filled), w.gather(v, filled)
-	var a *graph.Node
-	if w.Fused && (l.Kind.Window == 0 || l.Kind.Window >= w.Length) {
-		lengths := graph.InternalBackendOutputs(w.Lengths)[0]
-		a, _ = graph.BackendFusedScaledDotProductAttention(w.rows(q), w.rows(k), w.rows(v), compute.AttentionAxesLayoutBSHD,
-			&compute.ScaledDotProductAttentionConfig{QuerySeqLen: lengths, KeyValueSeqLen: lengths, Scale: 1, Causal: true})
-	} else {
-		inner := *l
-		inner.Rows, inner.Length = w.Documents, w.Length
-		a = packedAttention(&inner, graph.ConvertDType(filled, dtypes.Int32), q, k, v)
-	}
-	a = graph.Reshape(a, w.Documents*w.Length, heads, dim)
-	return graph.Gather(a, graph.InsertAxes(w.Back, -1))
-}
-
-// gather takes x [positions, n, dim] into the view's order, with zeros in filling.
-func (w *View) gather(x, filled *graph.Node) *graph.Node {
-	d := x.Shape().Dimensions
-	places := w.Documents * w.Length
-	x = graph.Gather(x, graph.InsertAxes(w.From, -1))
-	mask := graph.BroadcastToDims(graph.InsertAxes(graph.Reshape(filled, places), -1, -1), places, d[1], d[2])
-	return graph.Where(mask, x, graph.ZerosLike(x))
-}
-
-func (w *View) rows(x *graph.Node) *graph.Node {
-	d := x.Shape().Dimensions
-	return graph.Reshape(x, w.Documents, w.Length, d[1], d[2])
-}
-
 // Cache is the keys and values of the positions before, for generating one token after another.
 type Cache struct {
 	K, V  *graph.Node // [capacity, kv_heads, head_dim]; after Attend with the new positions written in
