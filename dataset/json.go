@@ -41,14 +41,14 @@ func openJSON(ctx context.Context, in *input) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	src.columns = inferJSON(src)
+	src.columns = inferJSON(src, len(head) > 0 && head[0] == '[')
 	return src, nil
 }
 
 // inferJSON reads the first rows for the columns that all rows get and puts
 // the schema they agree on behind src's decoder. A row that cannot be read is
-// left to At, whose error says which.
-func inferJSON(src *recordSource) []string {
+// left to At, whose error says which. array says that the file is one array.
+func inferJSON(src *recordSource, array bool) []string {
 	schema := &jsonSchema{root: true}
 	for i, seen := 0, int64(0); seen < schemaBytes; i++ {
 		data, err := src.raw(i)
@@ -58,6 +58,13 @@ func inferJSON(src *recordSource) []string {
 		seen += int64(len(data))
 		if row, err := decodeObject(data); err == nil {
 			schema.see(row)
+		}
+	}
+	schema.settle(array || schema.mixed())
+	src.notes = map[string][]string{}
+	for _, column := range schema.keys {
+		if notes := schema.fields[column].notes(column); len(notes) > 0 {
+			src.notes[column] = notes
 		}
 	}
 	src.decode = func(data []byte) (Row, error) {

@@ -38,6 +38,8 @@ func leafConverter(c *parquet.Column) (func(parquet.Value) any, error) {
 		}, nil
 	case *format.JsonType:
 		return jsonValue, nil
+	case *format.NullType: // every value of the column is null
+		return func(parquet.Value) any { return nil }, nil
 	case *format.IntType:
 		return intConverter(c.Type().Kind(), l.IsSigned), nil
 	case *format.VariantType, *format.GeometryType, *format.GeographyType:

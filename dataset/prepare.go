@@ -60,6 +60,7 @@ func NewPreparer(src Source, tok *Tokenizer, o Options) (*Preparer, error) {
 	if !p.shape.Usable {
 		return nil, fmt.Errorf("%s: %s", src.Location(0), p.shape.Problem)
 	}
+	p.shape.Notes = append(p.shape.Notes, readerNotes(src, p.shape.Columns)...)
 	if err := p.readTokens(); err != nil {
 		return nil, err
 	}

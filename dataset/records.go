@@ -134,6 +134,7 @@ type recordSource struct {
 	unit    string // "line" or "row": what Location counts
 	columns []string
 	decode  func(data []byte) (Row, error)
+	notes   map[string][]string // by column: how the file is read otherwise than one would think
 
 	file   *os.File
 	ix     *recordIndex

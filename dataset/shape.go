@@ -76,6 +76,25 @@ func DetectShape(first Row, o Options) Shape {
 	return s
 }
 
+// readerNotes is what there is to know about how a file's columns are read.
+func readerNotes(src Source, columns []ColumnRole) []string {
+	switch s := src.(type) {
+	case *selection:
+		return readerNotes(s.Source, columns)
+	case *concat:
+		if first, err := s.part(0); err == nil {
+			return readerNotes(first, columns)
+		}
+	case *recordSource:
+		var notes []string
+		for _, c := range columns {
+			notes = append(notes, s.notes[c.Column]...)
+		}
+		return notes
+	}
+	return nil
+}
+
 // detect finds the shape of a mapped row.
 func detect(row Row, o Options) Shape {
 	switch {
