@@ -46,12 +46,16 @@ type dataBench struct {
 // scanBench is the course of a length scan.
 type scanBench struct {
 	EstimateSeconds float64                `json:"estimate_seconds"`
+	EstimateCPU     float64                `json:"estimate_cpu_s"` // processor time until then, over all cores
 	LargestSeconds  float64                `json:"largest_seconds"` // outliers exact
 	TotalSeconds    float64                `json:"total_seconds"`
 	Complete        bool                   `json:"complete"`
 	Rows            int                    `json:"rows"`
 	Tokens          int64                  `json:"tokens"`
 	First           dataset.LengthEstimate `json:"first_estimate"`
+	FirstRows       int                    `json:"first_estimate_rows"` // random rows that it stands on
+	Sampled         dataset.LengthEstimate `json:"sample_estimate"`     // when the largest rows' turn came
+	SampledRows     int                    `json:"sample_rows"`
 	Final           dataset.LengthEstimate `json:"final"`
 	PeakRSS         int64                  `json:"peak_rss_bytes"`
 }
@@ -269,16 +273,20 @@ func (p *preparedBench) scan(ctx context.Context, workers int, limit time.Durati
 		defer cancel()
 	}
 	b := &scanBench{}
-	start := time.Now()
+	start, cpu := time.Now(), processorSeconds()
 	var scan *dataset.Scan
 	o := p.whole.ScanOptions("")
 	o.Workers, o.StoreIDs = workers, store
 	stage, shown := dataset.StageSample, time.Time{}
 	o.Report = func(g dataset.ScanProgress) {
+		at := time.Since(start).Seconds()
+		if g.Sampled > 0 && b.FirstRows == 0 {
+			b.EstimateSeconds, b.EstimateCPU = at, processorSeconds()-cpu
+			b.FirstRows, b.First = g.Sampled, scan.Estimate(benchShares()...)
+		}
 		if g.Stage != stage {
-			at := time.Since(start).Seconds()
 			if stage == dataset.StageSample {
-				b.EstimateSeconds, b.First = at, scan.Estimate(benchShares()...)
+				b.SampledRows, b.Sampled = g.Sampled, scan.Estimate(benchShares()...)
 			}
 			if stage == dataset.StageLargest {
 				b.LargestSeconds = at
@@ -332,7 +340,8 @@ func (b dataBench) print(s streams) {
 	lines := [][2]string{{"data", b.Data}, {"model", b.Model}, {"workers", strconv.Itoa(b.Workers)},
 		{"open + first 50 rows", fmt.Sprintf("%.3f s", b.OpenSeconds)}}
 	if c := b.Scan; c != nil {
-		lines = append(lines, [2]string{"estimate after", fmt.Sprintf("%.1f s: %s", c.EstimateSeconds, quantiles(c.First))},
+		lines = append(lines, [2]string{"estimate after", fmt.Sprintf("%.1f s (%.1f s of processor time), %d rows: %s", c.EstimateSeconds, c.EstimateCPU, c.FirstRows, quantiles(c.First))},
+			[2]string{"after the sample", fmt.Sprintf("%d rows: %s", c.SampledRows, quantiles(c.Sampled))},
 			[2]string{"outliers after", fmt.Sprintf("%.1f s", c.LargestSeconds)},
 			[2]string{"scan", fmt.Sprintf("%.1f s, %d rows, %.1f M tokens, %.2f M tokens/s", c.TotalSeconds, c.Rows, float64(c.Tokens)/1e6, float64(c.Tokens)/1e6/c.TotalSeconds)},
 			[2]string{"lengths", quantiles(c.Final) + fmt.Sprintf(", max %d (row %d)", c.Final.Max, c.Final.MaxRow)})
@@ -352,7 +361,10 @@ func quantiles(e dataset.LengthEstimate) string {
 	var parts []string
 	for _, q := range slices.Clone(e.Quantiles) {
 		text := fmt.Sprintf("p%g %d", 100*q.P, q.Tokens)
-		if q.Low != q.High {
+		switch {
+		case q.Open:
+			text += fmt.Sprintf(" (at least %d)", q.Low)
+		case q.Low != q.High:
 			text += fmt.Sprintf(" (%d–%d)", q.Low, q.High)
 		}
 		parts = append(parts, text)

@@ -213,14 +213,18 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// dataCacheDir is the folder for copies and results that can be made again.
+// dataCacheDir is the folder for copies and results that can be made again, the
+// same on every system as the workbench's and the models'.
 func dataCacheDir(o OpenOptions) (string, error) {
 	if dir := os.Getenv("SFTUI_CACHE"); dir != "" {
 		return filepath.Join(dir, "data"), nil
 	}
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("there is no cache folder: %w; set XDG_CACHE_HOME", err)
+	if base := os.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(base) {
+		return filepath.Join(base, "sftui", "data"), nil
 	}
-	return filepath.Join(base, "sftui", "data"), nil
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no cache folder: %w; set XDG_CACHE_HOME or HOME", err)
+	}
+	return filepath.Join(home, ".cache", "sftui", "data"), nil
 }

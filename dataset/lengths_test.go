@@ -170,6 +170,35 @@ func TestCutAndPolicy(t *testing.T) {
 	}
 }
 
+// A template's line end behind the end of the turn is trained too: the end
+// token is the one before it, and a row that is cut loses it.
+func TestEndBeforeLineEnd(t *testing.T) {
+	row := func(tail ...int32) Example {
+		ex := Example{InputIDs: append([]int32{5, 6, 7, 8, 9, 10, 11}, tail...)}
+		ex.Labels = slices.Clone(ex.InputIDs)
+		ex.Labels[0] = IgnoreIndex
+		return ex
+	}
+	for want, ex := range map[int]Example{7: row(2, 13), 9: row(13, 13, 2), 8: row(20, 21, 13, 13), -1: row(2, 13, 13, 13)} {
+		if got := lengthOf(0, ex, []int32{2, 21}); got.End != want {
+			t.Errorf("%v: the end is at %d, want %d", ex.InputIDs, got.End, want)
+		}
+	}
+	masked := row(2, 13)
+	masked.Labels[7] = IgnoreIndex
+	if got := lengthOf(0, masked, []int32{2}); got.End != -1 {
+		t.Errorf("an end without loss counts: %d", got.End)
+	}
+	s := scanOf(t, &madeRows{lengths: inventLengths(3), fail: -1}, ScanOptions{})
+	s.lengths = []RowLength{{Tokens: 100, Trained: 100, Last: 99, End: 98}, {Row: 1, Tokens: 50, Trained: 50, Last: 49, End: 48}, {Row: 2, Tokens: 70, Trained: 1, First: 69, Last: 69, End: -1}}
+	s.known, s.covered = 3, []bool{true, true, true}
+	for limit, want := range map[int]float64{40: 2, 50: 1, 98: 1, 99: 0} {
+		if c := s.Cut(limit, KeepStart); c.EOSLost != want {
+			t.Errorf("max_length %d: %v end tokens are lost, want %v", limit, c.EOSLost, want)
+		}
+	}
+}
+
 // The 95% range must hold the true value about that often; the sample is the
 // only thing known.
 func TestEstimateError(t *testing.T) {

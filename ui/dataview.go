@@ -339,8 +339,12 @@ func (p *dataPage) scanState() string {
 }
 
 // quantile is a length, with its error while it is an estimate: half the range
-// in which the true one lies with 95% confidence.
+// in which the true one lies with 95% confidence, or where it begins when the
+// sample does not tell where it ends.
 func quantile(q dataset.Quantile) string {
+	if q.Open {
+		return "≥" + count(q.Low)
+	}
 	if q.Low == q.High || q.Tokens == 0 {
 		return count(q.Tokens)
 	}

@@ -1,0 +1,245 @@
+package dataset
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// A sample by runs has of each run what its share asks for, and every row the
+// same chance.
+func TestDrawByRun(t *testing.T) {
+	runs := []int{0, 1000, 1010, 1011, 3000}
+	times := make([]int, 3000)
+	for seed := range 400 {
+		round := drawByRun(rand.New(rand.NewPCG(uint64(seed), 1)), runs, 300)
+		if len(round) != 4 {
+			t.Fatalf("%d runs", len(round))
+		}
+		for _, rows := range round {
+			if !slices.IsSorted(rows) || len(slices.Compact(slices.Clone(rows))) != len(rows) {
+				t.Fatalf("%v", rows)
+			}
+			for _, row := range rows {
+				times[row]++
+			}
+		}
+	}
+	for k := 1; k < len(runs); k++ {
+		sum := 0
+		for _, n := range times[runs[k-1]:runs[k]] {
+			sum += n
+		}
+		mean := float64(sum) / float64(runs[k]-runs[k-1]) / 400
+		if mean < 0.07 || mean > 0.13 {
+			t.Errorf("a row of run %d is drawn in %.3f of the samples, want 0.1", k, mean)
+		}
+	}
+}
+
+// Rows of one run are like each other, and only some of the runs are in: the
+// range that is named must hold the truth about as often as it says. One made
+// as if the rows were drawn by themselves does not.
+func TestErrorOfRuns(t *testing.T) {
+	const runs, each, draw = 44, 100, 6
+	rng := rand.New(rand.NewPCG(5, 6))
+	lengths := make([]int, runs*each)
+	starts := []int{}
+	for k := range runs {
+		level := 200 + rng.ExpFloat64()*400
+		starts = append(starts, k*each)
+		for i := range each {
+			lengths[k*each+i] = int(level * (0.8 + 0.4*rng.Float64()))
+		}
+	}
+	starts = append(starts, len(lengths))
+	truth := 0.0
+	for _, n := range lengths {
+		truth += float64(n) / float64(len(lengths))
+	}
+	sorted := slices.Sorted(slices.Values(lengths))
+	median := sorted[len(sorted)/2-1]
+	inside, naive, middle := 0, 0, 0
+	const tries = 200
+	for seed := range tries {
+		s := scanOf(t, &madeRows{lengths: lengths, fail: -1}, ScanOptions{})
+		round := drawByRun(rand.New(rand.NewPCG(uint64(seed), 9)), starts, runs*draw)
+		finished := make([]bool, len(round))
+		s.runs = len(round)
+		for k := range 12 {
+			for _, row := range round[k] {
+				if err := s.prepareRow(row); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.publish(round, finished, k)
+		}
+		e := s.Estimate(0.5)
+		if d := e.Mean - truth; -e.MeanError <= d && d <= e.MeanError {
+			inside++
+		}
+		if q := e.Quantiles[0]; q.Low <= median && median <= q.High {
+			middle++
+		}
+		s.runs, s.drawnRuns = 0, 0
+		if d, wide := e.Mean-truth, s.Estimate(0.5).MeanError; -wide <= d && d <= wide {
+			naive++
+		}
+	}
+	t.Logf("the mean is inside in %d, the median in %d of %d; as if drawn by rows in %d", inside, middle, tries, naive)
+	if inside < tries*88/100 || middle < tries*88/100 {
+		t.Errorf("the truth is inside its range in %d and %d of %d", inside, middle, tries)
+	}
+	if naive > tries*80/100 {
+		t.Errorf("the runs of this test are too like each other to tell: %d", naive)
+	}
+}
+
+// What is published stands in front of every run that is still being prepared.
+func TestPublishInOrder(t *testing.T) {
+	s := scanOf(t, &madeRows{lengths: inventLengths(2000), fail: -1}, ScanOptions{})
+	round := drawByRun(rand.New(rand.NewPCG(1, 1)), []int{0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 1100, 1200, 1300, 1400, 1500, 1600, 1700, 1800, 1900, 2000}, 200)
+	finished := make([]bool, len(round))
+	for _, k := range []int{19, 3, 5, 0, 1, 2, 6, 7, 8, 9, 10} {
+		s.publish(round, finished, k)
+	}
+	if s.drawnRuns != 0 {
+		t.Fatalf("run 4 is missing and %d runs are published", s.drawnRuns)
+	}
+	s.publish(round, finished, 4)
+	if want := slices.Concat(round[:11]...); s.drawnRuns != 11 || !slices.Equal(s.sampled, want) || len(s.runOf) != len(want) {
+		t.Errorf("%d runs, %v, want %v", s.drawnRuns, s.sampled, want)
+	}
+}
+
+// A quantile that the sample is too small for says so.
+func TestQuantileOpen(t *testing.T) {
+	m := &madeRows{lengths: inventLengths(4000), fail: -1}
+	s := scanOf(t, m, ScanOptions{})
+	order := sampleOrder(rand.New(rand.NewPCG(1, 9)), 4000)[:64]
+	if err := s.prepare(t.Context(), order, 8); err != nil {
+		t.Fatal(err)
+	}
+	s.sampled = order
+	e := s.Estimate(0.5, 0.99)
+	if e.Quantiles[0].Open || !e.Quantiles[1].Open {
+		t.Errorf("%+v", e.Quantiles)
+	}
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.Estimate(0.99); e.Quantiles[0].Open {
+		t.Errorf("%+v", e.Quantiles)
+	}
+}
+
+type manyRow struct {
+	Text string `parquet:"text"`
+	I    int64  `parquet:"i"`
+}
+
+// manyGroups writes a parquet file of many row groups.
+func manyGroups(t *testing.T, groups, each int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "groups.parquet")
+	var rows []manyRow
+	for i := range groups * each {
+		rows = append(rows, manyRow{Text: fmt.Sprintf("row %d %*s", i, 1+i*7%90, "x"), I: int64(i)})
+	}
+	if err := parquet.WriteFile(path, rows, parquet.MaxRowsPerRowGroup(int64(each)), parquet.PageBufferSize(2000)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Many goroutines read a parquet file in many orders, with a page index and
+// without: each gets its row.
+func TestParquetReadTogether(t *testing.T) {
+	path := manyGroups(t, 12, 300)
+	for _, indexed := range []bool{true, false} {
+		src := open(t, path).(*parquetSource)
+		if !src.indexed {
+			t.Fatal("the file has no page index")
+		}
+		src.indexed = indexed
+		if (runsOf(src) == nil) != indexed {
+			t.Errorf("runs %v", runsOf(src))
+		}
+		var wg sync.WaitGroup
+		for g := range 8 {
+			wg.Go(func() {
+				rng := rand.New(rand.NewPCG(uint64(g), 3))
+				for k := range 600 {
+					i := rng.IntN(src.Len())
+					if g%2 == 0 {
+						i = (k*6 + g) % src.Len()
+					}
+					row, err := src.At(i)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					if got, _ := row.Get("i"); fmt.Sprint(got) != fmt.Sprint(i) {
+						t.Errorf("row %d is row %v", i, got)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// A scan of a file that can only be read from its row groups' beginnings on
+// has an estimate before it has looked into all of them, and ends exact.
+func TestFirstEstimateByRuns(t *testing.T) {
+	src := open(t, manyGroups(t, 40, 100)).(*parquetSource)
+	src.indexed = false
+	var mu sync.Mutex
+	first := ScanProgress{}
+	var estimate LengthEstimate
+	var scan *Scan
+	tok := openTestTokenizer(t)
+	p, err := NewPreparer(src, tok, Options{TextField: "text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch := watched{p, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if first.Sampled == 0 {
+			if first = scan.Progress(); first.Sampled > 0 {
+				estimate = scan.Estimate(0.5)
+			}
+		}
+	}}
+	if scan, err = NewScan(t.Context(), src, watch, ScanOptions{Workers: 2, SampleTime: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	if err := scan.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if first.Sampled < fewestSampled || first.Rows >= sampleRound || estimate.Mean == 0 || estimate.MeanError == 0 {
+		t.Errorf("the first estimate came after %d rows: %+v", first.Rows, estimate)
+	}
+	if e := scan.Estimate(0.5); !e.Exact || e.Quantiles[0].Low != e.Quantiles[0].High {
+		t.Errorf("%+v", e)
+	}
+}
+
+// watched tells when a row is asked for.
+type watched struct {
+	*Preparer
+	look func()
+}
+
+func (w watched) Row(i int) (Example, error) {
+	w.look()
+	return w.Preparer.Row(i)
+}
