@@ -46,7 +46,7 @@ type dataBench struct {
 // scanBench is the course of a length scan.
 type scanBench struct {
 	EstimateSeconds float64                `json:"estimate_seconds"`
-	EstimateCPU     float64                `json:"estimate_cpu_s"` // processor time until then, over all cores
+	EstimateCPU     float64                `json:"estimate_cpu_s"`  // processor time until then, over all cores
 	LargestSeconds  float64                `json:"largest_seconds"` // outliers exact
 	TotalSeconds    float64                `json:"total_seconds"`
 	Complete        bool                   `json:"complete"`
