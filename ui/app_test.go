@@ -3,6 +3,8 @@ package ui
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -57,7 +59,11 @@ func TestHelpHasEveryKey(t *testing.T) {
 			t.Errorf("the help lacks %q", b.help)
 		}
 		for _, k := range b.Keys() {
-			id := fmt.Sprintf("%d %s %v", b.page, k, b.when != nil)
+			condition := "" // the same key may do something else while something is open
+			if b.when != nil {
+				condition = runtimeName(reflect.ValueOf(b.when).Pointer())
+			}
+			id := fmt.Sprintf("%d %s %s", b.page, k, condition)
 			if seen[id] {
 				t.Errorf("key %q is bound twice on page %d", k, b.page)
 			}
@@ -133,8 +139,15 @@ func TestForkStartsFromTheCheckpoint(t *testing.T) {
 		}
 	})
 	d.do(d.a.recipe.fix())
-	d.press("5", "F").want("Start a new run from this one?", "begins with the weights of checkpoint").press("enter")
-	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != "checkpoint" {
+	dir := filepath.Join(d.root, "old")
+	for _, step := range []string{"50", "100"} {
+		if err := os.Mkdir(filepath.Join(dir, "checkpoint-"+step), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.press("5", "F").want("Start a new run from which weights?", "checkpoint-100", "best evaluation").press("down", "enter")
+	d.want("Start a new run from this one?", "the weights of checkpoint-50 of old").press("enter")
+	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != filepath.Join(dir, "checkpoint-50") {
 		t.Fatalf("started with %v", args)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"sftui/engine/run"
+	"sftui/recipes"
 )
 
 // chatScript answers like `sftui chat --json`: in pieces, then the whole.
@@ -65,12 +66,54 @@ func TestChatOffersCheckpoints(t *testing.T) {
 	d.want("--step 20 --json")
 }
 
-// An evaluation that names rows shows them, the worst first.
+// An evaluation that names rows shows them, the worst first, and each can be
+// read with its mask.
 func TestEvaluationRowsAreListedByLoss(t *testing.T) {
 	events := append(steps(40), run.Event{Kind: run.KindEval, Step: 40, Loss: 2, RowIDs: []int{7, 3, 5}, RowLosses: []run.Number{1.5, run.Number(math.NaN()), 4.25}})
-	d, _ := liveRun(t, 100, 30, events)
-	d.press("6").want("evaluation at step 40", "NaN  row 3", "4.250  row 5", "1.500  row 7")
-	if s := d.screen(); strings.Index(s, "row 3") > strings.Index(s, "row 5") || strings.Index(s, "row 5") > strings.Index(s, "row 7") {
-		t.Errorf("the rows are not in order:\n%s", s)
+	for _, size := range sizes {
+		d, _ := liveRun(t, size[0], size[1], events)
+		d.press("6").want("evaluation at step 40", "NaN  row 3", "4.250  row 5", "1.500  row 7").golden("samples_judged")
+		d.press("enter").want("row 3 ·", "stage: labels").press("down").want("row 5 ·").press("enter")
+		if d.a.page != pageData || d.a.data.row(d.a.data.list.Cursor()) != 5 {
+			t.Fatalf("page %d row %d", d.a.page, d.a.data.row(d.a.data.list.Cursor()))
+		}
 	}
+}
+
+// The rows of an eval_dataset_name are read from it, and Data shows it when one
+// of them is opened, until E goes back to the training rows.
+func TestEvaluationRowsOfTheirOwnData(t *testing.T) {
+	events := append(steps(4), run.Event{Kind: run.KindEval, Step: 4, Loss: 2, RowIDs: []int{1}, RowLosses: []run.Number{4.25}})
+	d, f := liveRun(t, 120, 40, events)
+	f.st.State = run.Stopped // while a run is live the lengths of rows wait
+	f.write()
+	d.poll()
+	path := filepath.Join(t.TempDir(), "eval.jsonl")
+	rows := `{"messages":[{"role":"user","content":"first?"},{"role":"assistant","content":"one"}]}
+{"messages":[{"role":"user","content":"the held back question"},{"role":"assistant","content":"two"}]}
+`
+	if err := os.WriteFile(path, []byte(rows), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	its := d.a.recipe.r.Clone()
+	if err := its.Set("eval_dataset_name", path, recipes.Origin{Kind: recipes.OriginCommandLine}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.r.Path(run.RecipeFile), its.YAML(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.press("6", "enter").want("the held back question").press("enter").want("Open the run's recipe?").press("enter")
+	d.want("the held back question", "2 rows", "eval.jsonl").press("E").want("40 rows").wantNot("eval.jsonl")
+}
+
+// Answers of every evaluation can be gone through beside the base model's.
+func TestSamplesOfEveryStep(t *testing.T) {
+	events := steps(30)
+	for step := 0; step <= 30; step += 10 {
+		events = append(events, run.Event{Kind: run.KindSample, Step: step, Prompt: "How?", Text: "answer " + string(rune('a'+step/10)), Reference: "like so"})
+	}
+	d, _ := liveRun(t, 120, 40, events)
+	d.press("6").want("reference answer", "like so", "the base model, before training", "answer a", "after step 30 (← → 4 of 4)", "answer d")
+	d.press("left").want("after step 20 (← → 3 of 4)", "answer c").wantNot("answer d")
+	d.press("left", "left", "left", "left").want("answer a").wantNot("answer b").press("right").want("after step 10")
 }

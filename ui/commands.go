@@ -261,15 +261,29 @@ func (a *app) readCurve(dir string) tea.Cmd {
 			from = next
 		}
 		m := curveReadMsg{dir: dir, curve: curve}
-		if its, err := recipes.Load(filepath.Join(dir, run.RecipeFile)); err == nil && open != nil {
-			for _, c := range recipes.Diff(open, its) {
-				if c.Key != "output_dir" {
-					m.diff = append(m.diff, c)
-				}
-			}
-		}
+		m.diff = recipeDiffs(r, open)
 		return m
 	}
+}
+
+// recipeDiffs are in what a run's recipe differs from the open one and from
+// that of the run it was forked from.
+func recipeDiffs(r *run.Run, open *recipes.Recipe) (d runDiff) {
+	its, err := recipes.Load(r.Path(run.RecipeFile))
+	if err != nil {
+		return d // a run copied without its recipe has nothing to compare
+	}
+	if open != nil {
+		d.open = withoutFolder(recipes.Diff(open, its))
+	}
+	st, err := r.Status()
+	if err != nil || st.Parent == "" {
+		return d
+	}
+	if parent, err := recipes.Load(filepath.Join(filepath.Dir(st.Parent), run.RecipeFile)); err == nil {
+		d.parent = withoutFolder(recipes.Diff(parent, its))
+	}
+	return d
 }
 
 // readRunRecipe reads the recipe that a run trains with.

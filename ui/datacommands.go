@@ -38,6 +38,9 @@ func (a *app) openData(gen int) tea.Cmd {
 	}
 	r := a.recipe.r.Clone()
 	spec, model := a.data.dataSpec(), a.data.modelSpec()
+	if a.data.evaluation() {
+		spec, o = r.EvalDatasetName, o.evaluating(r)
+	}
 	old, stuck := a.data.set, a.data.stuck
 	lines := make(progressLine, 1)
 	work := func() tea.Msg {

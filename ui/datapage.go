@@ -24,6 +24,9 @@ type dataPage struct {
 	err     error
 	modelAt string // model folder, once resolved
 	wanted  int    // row to show once the data is open, -1 for none
+	// evaluationOf is the eval_dataset_name whose rows are shown instead of the
+	// training rows, as long as the open recipe names it.
+	evaluationOf string
 
 	list    vlist.List
 	order   []int // rows in the order of the list; nil is file order
@@ -113,15 +116,38 @@ func (p *dataPage) dataSpec() string {
 	return ""
 }
 
+// evaluation reports whether the rows shown are those of eval_dataset_name.
+func (p *dataPage) evaluation() bool {
+	return p.evaluationOf != "" && p.a.recipe.r != nil && p.a.recipe.r.EvalDatasetName == p.evaluationOf
+}
+
+// turnEvaluation shows the rows of eval_dataset_name, or the training rows again.
+func (p *dataPage) turnEvaluation() tea.Cmd {
+	a := p.a
+	switch {
+	case p.evaluation():
+		p.evaluationOf = ""
+	case a.recipe.r == nil || a.recipe.r.EvalDatasetName == "":
+		return a.say(inkWarn, a.t("The recipe has no eval_dataset_name; with eval_holdout the evaluation rows are rows of this data."))
+	default:
+		p.evaluationOf = a.recipe.r.EvalDatasetName
+	}
+	return p.reopen()
+}
+
 // modelName is the model's own name for the top line.
 func (p *dataPage) modelName() string { return filepath.Base(dotless(p.modelSpec())) }
 
 // dataName is the data set's own name for the top line.
 func (p *dataPage) dataName() string {
-	if strings.Contains(p.dataSpec(), ":") {
-		return p.dataSpec()
+	spec := p.dataSpec()
+	if p.evaluation() {
+		spec = p.evaluationOf
 	}
-	return filepath.Base(dotless(p.dataSpec()))
+	if strings.Contains(spec, ":") {
+		return spec
+	}
+	return filepath.Base(dotless(spec))
 }
 
 // dotless keeps an empty name from becoming "." in filepath.Base.
@@ -139,15 +165,15 @@ func (p *dataPage) sizeAndShape() string {
 
 // describe is one line on the data for the summary of a run.
 func (p *dataPage) describe() string {
-	if p.set == nil {
+	if p.set == nil || p.evaluation() {
 		return p.dataSpec()
 	}
 	return p.dataSpec() + ", " + p.sizeAndShape()
 }
 
-// trainRows is the number of rows, 0 while unknown.
+// trainRows is the number of rows to train on, 0 while unknown.
 func (p *dataPage) trainRows() int {
-	if p.set == nil {
+	if p.set == nil || p.evaluation() {
 		return 0
 	}
 	return p.set.src.Len()

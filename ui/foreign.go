@@ -54,8 +54,7 @@ func (m foreignReadMsg) apply(a *app) tea.Cmd {
 	t := newTracker(p.gen, &run.Run{Dir: m.run.name}, a.now())
 	t.take(m.run.events)
 	t.known, t.status = true, m.run.status
-	p.on = t
-	p.cursor, p.from, p.to, p.tune, p.undo, p.busy = nil, 0, 0, nil, nil, ""
+	p.show(t)
 	return tea.Batch(a.goTo(pageTrain), a.say(inkAccent, a.tf("read %s steps of %s", count(t.series[metricLoss].Len()), m.run.name)))
 }
 

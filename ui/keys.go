@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
@@ -35,11 +36,8 @@ func do(f func(a *app)) func(a *app) tea.Cmd {
 
 // bindings is the key table. A page's own keys come before the general ones.
 func bindings() []binding {
-	return append(append(append(append(append(append(dataKeys(), recipeKeys()...), tuneKeys()...), trainKeys()...), findingsKeys()...), otherKeys()...), generalKeys()...)
+	return slices.Concat(dataKeys(), recipeKeys(), tuneKeys(), trainKeys(), findingsKeys(), runsKeys(), samplesKeys(), otherKeys(), generalKeys())
 }
-
-// tuning reports whether the pane of live tuning has the keys.
-func tuning(a *app) bool { return a.train.tune != nil }
 
 func dataKeys() []binding {
 	const p = pageData
@@ -65,6 +63,7 @@ func dataKeys() []binding {
 		{p, onKeys("t", "", "t"), "write a formatting template, with what it makes of this row", nil, func(a *app) tea.Cmd { return a.data.editFormatting() }},
 		{p, onKeys("h", "", "h"), "show or hide the histogram of lengths", nil, do(func(a *app) { a.data.toggleHistogram() })},
 		{p, onKeys("y", "", "y"), "copy the row as it is shown to the clipboard", nil, func(a *app) tea.Cmd { return a.data.copyRow() }},
+		{p, onKeys("E", "", "E"), "rows of the evaluation data, or the training rows again", nil, func(a *app) tea.Cmd { return a.data.turnEvaluation() }},
 		{p, onKeys("esc", "", "esc"), "show all rows again", nil, func(a *app) tea.Cmd { return a.data.find("") }},
 	}
 }
@@ -103,45 +102,6 @@ func recipeKeys() []binding {
 	}
 }
 
-func tuneKeys() []binding {
-	const p = pageTrain
-	return []binding{
-		{p, onKeys("◂ ▸", "less, more", "left", "h", "-"), "live tuning: less of the chosen setting", tuning, func(a *app) tea.Cmd { return a.train.dial(-1) }},
-		{p, onKeys("▸", "", "right", "l", "+", "="), "live tuning: more of the chosen setting", tuning, func(a *app) tea.Cmd { return a.train.dial(1) }},
-		{p, onKeys("tab", "setting", "tab", "down", "j"), "live tuning: next setting", tuning, do(func(a *app) { a.train.tune.move(1) })},
-		{p, onKeys("shift+tab", "", "shift+tab", "up", "k"), "live tuning: previous setting", tuning, do(func(a *app) { a.train.tune.move(-1) })},
-		{p, onKeys("c", "keep rows a step", "c"), "live tuning: keep the rows of a step the same, or not", tuning, do(func(a *app) { a.train.tune.keep() })},
-		{p, onKeys("enter", "apply", "enter"), "live tuning: apply at the next step", tuning, func(a *app) tea.Cmd { return a.train.applyTune() }},
-		{p, onKeys("esc", "close", "esc", "t"), "live tuning: close without a change", tuning, func(a *app) tea.Cmd { return a.train.closeTune() }},
-	}
-}
-
-func trainKeys() []binding {
-	const p = pageTrain
-	return []binding{
-		{p, onKeys("t", "tune", "t"), "tune the live run: rows per micro-batch, accumulation, learning rate", nil, func(a *app) tea.Cmd { return a.train.openTune() }},
-		{p, onKeys("s", "save", "s"), "save a checkpoint at the next step", nil, func(a *app) tea.Cmd { return a.train.send("save", a.t("save a checkpoint"), nil) }},
-		{p, onKeys("p", "pause", "p"), "pause after this step, or go on", nil, func(a *app) tea.Cmd { return a.train.pauseOrResume() }},
-		{p, onKeys("x", "stop and save", "x"), "save a checkpoint and stop; the run can be resumed", nil, func(a *app) tea.Cmd { return a.train.send("stop_and_save", a.t("save and stop"), nil) }},
-		{p, onKeys("X", "stop", "X"), "stop without saving, after a question", nil, func(a *app) tea.Cmd { return a.train.stop() }},
-		{p, onKeys("u", "", "u"), "undo the last live change", nil, func(a *app) tea.Cmd { return a.train.undoTune() }},
-		{p, onKeys("tab", "chart", "tab"), "choose the next chart", nil, do(func(a *app) { a.train.choose(1) })},
-		{p, onKeys("shift+tab", "", "shift+tab"), "choose the previous chart", nil, do(func(a *app) { a.train.choose(-1) })},
-		{p, onKeys("z", "zoom", "z"), "the chosen chart alone, or all", nil, do(func(a *app) { a.train.zoom = !a.train.zoom })},
-		{p, onKeys("c", "crosshair", "c"), "crosshair on or off; left and right move it", nil, func(a *app) tea.Cmd { return a.train.crosshair() }},
-		{p, onKeys("← →", "", "left", "h"), "move the crosshair, or pan, to the left", nil, func(a *app) tea.Cmd { return a.train.side(-1) }},
-		{p, onKeys("→", "", "right", "l"), "move the crosshair, or pan, to the right", nil, func(a *app) tea.Cmd { return a.train.side(1) }},
-		{p, onKeys("H", "", "shift+left", "H"), "ten times as far to the left", nil, func(a *app) tea.Cmd { return a.train.side(-10) }},
-		{p, onKeys("shift+→", "", "shift+right"), "ten times as far to the right", nil, func(a *app) tea.Cmd { return a.train.side(10) }},
-		{p, onKeys("enter", "", "enter"), "the rows of the step under the crosshair", nil, func(a *app) tea.Cmd { return a.train.rowsAtCursor() }},
-		{p, onKeys("+ -", "", "+", "="), "show fewer steps, larger", nil, func(a *app) tea.Cmd { return a.train.scale(0.5) }},
-		{p, onKeys("-", "", "-"), "show more steps", nil, func(a *app) tea.Cmd { return a.train.scale(2) }},
-		{p, onKeys("f", "", "f", "esc", "0"), "show all steps and follow the newest", nil, func(a *app) tea.Cmd { return a.train.follow() }},
-		{p, onKeys("y", "", "y"), "logarithmic scale on or off", nil, do(func(a *app) { a.train.logY = !a.train.logY })},
-		{p, onKeys("r", "", "r"), "show or hide the raw loss behind the smoothed one", nil, do(func(a *app) { a.train.hideRaw = !a.train.hideRaw })},
-	}
-}
-
 func findingsKeys() []binding {
 	const p = pageFindings
 	return []binding{
@@ -154,28 +114,9 @@ func findingsKeys() []binding {
 	}
 }
 
-// otherKeys are those of Runs, Samples and the start page.
+// otherKeys are those of the start page.
 func otherKeys() []binding {
 	return []binding{
-		{pageRuns, onKeys("j k", "run", "j", "down"), "next run", nil, func(a *app) tea.Cmd { return a.runs.move(1) }},
-		{pageRuns, onKeys("k", "", "k", "up"), "previous run", nil, func(a *app) tea.Cmd { return a.runs.move(-1) }},
-		{pageRuns, onKeys("enter", "open", "enter"), "open the run in Train", nil, func(a *app) tea.Cmd { return a.runs.openRun() }},
-		{pageRuns, onKeys("space", "overlay", "space"), "lay the run's curve over the others", nil, func(a *app) tea.Cmd { return a.runs.mark() }},
-		{pageRuns, onKeys("r", "resume", "r"), "resume a stopped run from its last checkpoint", nil, func(a *app) tea.Cmd { return a.runs.resume() }},
-		{pageRuns, onKeys("e", "its recipe", "e"), "open the run's recipe, to start another from it", nil, func(a *app) tea.Cmd { return a.runs.useRecipe() }},
-		{pageRuns, onKeys("F", "fork", "F"), "start a new run of the open recipe from this run's newest checkpoint", nil, func(a *app) tea.Cmd { return a.runs.fork() }},
-		{pageRuns, onKeys("h", "report", "h"), "write the run, and those laid over it, as one HTML page with plots", nil, func(a *app) tea.Cmd { return a.runs.export(exportHTML) }},
-		{pageRuns, onKeys("b", "", "b"), "write TensorBoard event files of the run and of those laid over it", nil, func(a *app) tea.Cmd { return a.runs.export(exportTensorBoard) }},
-		{pageRuns, onKeys("c", "CSV", "c"), "write the steps of the run, and of those laid over it, as CSV", nil, func(a *app) tea.Cmd { return a.runs.export(exportCSV) }},
-		{pageRuns, onKeys("D", "delete", "D"), "delete the run's folder, after a question", nil, func(a *app) tea.Cmd { return a.runs.remove() }},
-		{pageRuns, onKeys("o", "", "o"), "open a run folder from elsewhere", nil, func(a *app) tea.Cmd { return a.askRun() }},
-
-		{pageSamples, onKeys("j k", "prompt", "j", "down", "tab", "right"), "next prompt", nil, func(a *app) tea.Cmd { return a.samples.move(1) }},
-		{pageSamples, onKeys("k", "", "k", "up", "shift+tab", "left"), "previous prompt", nil, func(a *app) tea.Cmd { return a.samples.move(-1) }},
-		{pageSamples, onKeys("c", "chat", "c", "enter"), "talk to a checkpoint of the run, its final model or the base model", nil, func(a *app) tea.Cmd { return a.samples.chooseChat() }},
-		{pageSamples, onKeys("J K", "scroll", "J", "space", "pgdown"), "scroll down", nil, func(a *app) tea.Cmd { return a.samples.scrollText(8) }},
-		{pageSamples, onKeys("K", "", "K", "pgup"), "scroll up", nil, func(a *app) tea.Cmd { return a.samples.scrollText(-8) }},
-
 		{pageStart, onKeys("enter", "look at the data", "enter"), "look at the data", nil, func(a *app) tea.Cmd { return a.goTo(pageData) }},
 	}
 }
@@ -340,7 +281,7 @@ func (p *trainPage) logText() string {
 	b.WriteString(p.on.log)
 	b.WriteString("\n")
 	for _, l := range p.on.lines {
-		b.WriteString(l.String() + "\n")
+		b.WriteString(p.a.logText(&l.event) + "\n")
 	}
 	return b.String()
 }

@@ -139,6 +139,10 @@ func layoutTrain(w, h, strips int, tuning, zoom bool) trainLayout {
 		}
 		return l
 	}
+	if strips == 0 { // nothing stands beside it
+		l.loss, l.tune = r.rows(r.h - tuneH)
+		return l
+	}
 	left, right := r.columns(0.64, 60)
 	l.loss, l.tune = left.rows(left.h - tuneH)
 	n := min(strips, max(1, right.h/5))

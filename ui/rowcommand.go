@@ -23,6 +23,7 @@ func (s *dataSet) view(row int) *rowView {
 		v.err = err
 		return v
 	}
+	v.words = words(raw)
 	v.text[stageRaw] = rowText(raw)
 	seen, err := s.prep.View(row)
 	if err != nil {

@@ -28,6 +28,7 @@ var stageNames = [stageCount]string{"raw", "converted", "rendered", "tokens", "l
 type rowView struct {
 	gen      int
 	row      int
+	words    string // first words
 	location string
 	text     [stageTokens][]string // lines of the stages before tokens
 	tokens   []tokenView           // of the whole row, before max_length cuts

@@ -1,22 +1,19 @@
 package ui
 
 import (
-	"cmp"
-	"math"
-	"slices"
-	"strings"
-
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/engine/run"
 )
 
 // samplesPage shows what the model answers while it is trained: the same
-// prompts at each evaluation, beside the reference answer.
+// prompts at each evaluation, beside the reference answer and the answer from
+// before training.
 type samplesPage struct {
 	still
 	a    *app
 	at   int // which prompt
+	back int // how many answers before the newest
 	top  int
 	talk *talk // nil while no conversation is open
 }
@@ -37,12 +34,65 @@ func (p *samplesPage) prompts() []string {
 	return list
 }
 
+// answers are the answers to a prompt in order of step, one a step, and the
+// reference where the data has one.
+func (p *samplesPage) answers(prompt string) (list []run.Event, reference string) {
+	for _, e := range p.a.train.on.samples {
+		if e.Prompt != prompt {
+			continue
+		}
+		if e.Reference != "" {
+			reference = e.Reference
+		}
+		if n := len(list); n > 0 && list[n-1].Step == e.Step {
+			list[n-1] = e // the last step answers at its evaluation and at the end
+			continue
+		}
+		list = append(list, e)
+	}
+	return list, reference
+}
+
+// shown is the prompt with its answer of the chosen step, the answer from
+// before training where there is one and another is chosen, and the reference.
+type shownSample struct {
+	prompt, reference string
+	answer            run.Event
+	before            *run.Event
+	place, of         int // of the answer among all
+}
+
+// sample is what is shown now; false without samples.
+func (p *samplesPage) sample() (s shownSample, ok bool) {
+	prompts := p.prompts()
+	if len(prompts) == 0 {
+		return s, false
+	}
+	p.at = min(p.at, len(prompts)-1)
+	s.prompt = prompts[p.at]
+	list, reference := p.answers(s.prompt)
+	p.back = min(max(p.back, 0), len(list)-1)
+	at := len(list) - 1 - p.back
+	s.reference, s.answer, s.place, s.of = reference, list[at], at+1, len(list)
+	if at > 0 && list[0].Step == 0 {
+		s.before = &list[0]
+	}
+	return s, true
+}
+
 // move goes to another prompt.
 func (p *samplesPage) move(d int) tea.Cmd {
 	if n := len(p.prompts()); n > 0 {
 		p.at = ((p.at+d)%n + n) % n
 		p.top = 0
 	}
+	return nil
+}
+
+// older goes d answers back in time.
+func (p *samplesPage) older(d int) tea.Cmd {
+	p.back = max(0, p.back+d)
+	p.top = 0
 	return nil
 }
 
@@ -60,94 +110,32 @@ func (p *samplesPage) wheel(_, _, d int) tea.Cmd {
 	return p.scrollText(d)
 }
 
-// view draws the Samples page.
-func (p *samplesPage) view(w, h int) []string {
-	a, th := p.a, p.a.th
-	if p.talk != nil {
-		return p.talk.view(a, w, h)
+// judged are the rows of the last evaluation that it named, the worst first.
+func (p *samplesPage) judged() (list []lossRow, step int) {
+	on := p.a.train.on
+	if on == nil {
+		return nil, 0
 	}
-	prompts := p.prompts()
-	if len(prompts) == 0 {
-		lines := []string{"", " " + a.t("No samples yet.")}
-		for _, l := range wrap(a.t("A run with sample_prompts (page 3, group sftui) answers them before the first step, at each evaluation and at the end; the answers appear here."), w-6) {
-			lines = append(lines, " "+th.paint(inkDim, l))
-		}
-		lines = append(lines, "", " "+th.paint(inkKey, "c")+"  "+a.t("talk to the model, or to a checkpoint of the run"), " "+th.paint(inkKey, "3")+"  "+a.t("the recipe"), " "+th.paint(inkKey, "5")+"  "+a.t("open an earlier run"))
-		lines = append(append(lines, ""), p.judgedLines()...)
-		return th.pane(a.t("Samples"), lines, w, h, true)
-	}
-	p.at = min(p.at, len(prompts)-1)
-	var lines []string
-	para := func(i ink, text string) {
-		for _, l := range wrap(visible2(strings.TrimRight(text, "\n")), w-6) {
-			lines = append(lines, "   "+th.paint(i, l))
-		}
-	}
-	lines = append(lines, " "+th.paint(inkTitle, a.t("prompt")))
-	para(inkPlain, prompts[p.at])
-	reference := ""
-	for _, e := range p.a.train.on.samples {
-		if e.Prompt == prompts[p.at] && e.Reference != "" {
-			reference = e.Reference
-		}
-	}
-	if reference != "" {
-		lines = append(lines, "", " "+th.paint(inkTitle, a.t("reference")))
-		para(inkGood, reference)
-	}
-	samples := p.a.train.on.samples
-	for i := len(samples) - 1; i >= 0; i-- {
-		e := samples[i]
-		if e.Prompt != prompts[p.at] {
-			continue
-		}
-		lines = append(lines, "", " "+th.paint(inkAccent, p.when(e)))
-		para(inkPlain, e.Text)
-	}
-	if judged := p.judgedLines(); len(judged) > 0 {
-		lines = append(append(lines, ""), judged...)
-	}
-	p.top = min(p.top, max(0, len(lines)-(h-2)))
-	title := a.tf("sample %d of %d", p.at+1, len(prompts))
-	return th.pane(title, lines[p.top:], w, h, true)
+	return byLoss(on.judged.rows, on.judged.losses), on.judged.step
 }
 
-// judgedLines are the rows of the last evaluation, the worst first.
-func (p *samplesPage) judgedLines() []string {
-	a, on := p.a, p.a.train.on
-	if on == nil || len(on.judged.rows) == 0 {
-		return nil
+// showJudged shows the rows of the last evaluation.
+func (p *samplesPage) showJudged() tea.Cmd {
+	a := p.a
+	list, step := p.judged()
+	if len(list) == 0 {
+		return a.say(inkWarn, a.t("No evaluation has named its rows yet; eval_strategy and eval_steps say when there is one."))
 	}
-	type judged struct {
-		row  int
-		loss float64
-	}
-	list := make([]judged, len(on.judged.rows))
-	for i, row := range on.judged.rows {
-		list[i] = judged{row, float64(on.judged.losses[i])}
-	}
-	worse := func(x float64) float64 { // what is not a number is the worst
-		if math.IsNaN(x) {
-			return math.Inf(1)
-		}
-		return x
-	}
-	slices.SortStableFunc(list, func(x, y judged) int { return cmp.Compare(worse(y.loss), worse(x.loss)) })
-	lines := []string{" " + a.th.paint(inkTitle, a.tf("worst and best rows of the evaluation at step %s", count(on.judged.step)))}
-	for i, r := range list {
-		ink := inkGood
-		if i < (len(list)+1)/2 {
-			ink = inkWarn
-		}
-		lines = append(lines, "   "+a.th.paint(ink, fitLeft(value(r.loss), 8))+"  "+a.tf("row %s", count(r.row)))
-	}
-	return lines
+	return a.showRows(a.tf("worst and best rows of the evaluation at step %s", count(step)), a.train.on.run, true, list, 0)
 }
 
 // when says at which point of the run a sample was made.
-func (p *samplesPage) when(e run.Event) string {
-	if e.Step == 0 {
+func (p *samplesPage) when(e *run.Event) string {
+	switch {
+	case e.Step > 0:
+		return p.a.tf("after step %s", count(e.Step))
+	case p.a.train.on.status.Parent != "":
 		return p.a.t("before training")
 	}
-	return p.a.tf("after step %s", count(e.Step))
+	return p.a.t("the base model, before training")
 }

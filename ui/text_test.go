@@ -67,6 +67,9 @@ func texts(t *testing.T) []string {
 		out = append(out, name)
 	}
 	out = append(out, stageNames[:]...)
+	for _, m := range metricNames {
+		out = append(out, m.title)
+	}
 	for _, s := range []run.State{run.Starting, run.Preparing, run.Compiling, run.Training, run.Evaluating, run.Saving, run.Paused, run.Stopped, run.Finished, run.Failed, run.Died} {
 		out = append(out, string(s))
 	}

@@ -5,7 +5,7 @@ import "maps"
 // chineseTexts are the workbench's texts in Simplified Chinese, by the English
 // text that stands in the code. A test fails when one is missing or takes other
 // values than the English one.
-var chineseTexts = joined(chineseFrame, chinesePages, chineseData, chineseChat, chineseRuns, chineseKeys)
+var chineseTexts = joined(chineseFrame, chinesePages, chineseData, chineseChat, chineseRuns, chineseTrain, chineseKeys)
 
 // joined makes one table of several.
 func joined(tables ...map[string]string) map[string]string {

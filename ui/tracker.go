@@ -23,32 +23,24 @@ type tracker struct {
 	series  [metricCount]chart.Series
 	smooth  chart.Series
 	average chart.Smoother
+	// usual is a mean whose weight nobody changes, for finding spikes.
+	usual     chart.Smoother
+	usualLoss float64
+
 	marks   []chart.Event
 	steps   []stepRows
 	samples []run.Event
 	judged  stepRows  // rows of the last evaluation with their losses, where it named some
 	phase   run.Event // the last phase
+	begin   run.Event // the start event
+	phases  []phaseTime
+	pending string // a live change that is being compiled
 	lines   []logLine
 	log     string // tail of the run's log file
 	norms   []float64
+	onGPU   bool
 	failure string // what the process said when it ended before it began
 }
-
-// metric is one quantity that is drawn over the steps.
-type metric int
-
-// The metrics, in the order of the panes.
-const (
-	metricLoss metric = iota
-	metricMemory
-	metricSpeed
-	metricNorm
-	metricRate
-	metricAccuracy
-	metricSeconds
-	metricEval
-	metricCount
-)
 
 // stepRows is what a step trained on: the way back from a spike to its rows.
 type stepRows struct {
@@ -57,21 +49,17 @@ type stepRows struct {
 	losses []run.Number
 }
 
-// logLine is one line of what happened.
+// logLine is one line of what happened. It keeps the event and is written out
+// only when it is shown, in the language of that moment.
 type logLine struct {
-	ink  ink
-	text string
-	step *run.Event // a step, written out only when it is shown; text is empty then
+	ink   ink
+	event run.Event
 }
 
-// String writes the line.
-func (l logLine) String() string {
-	e := l.step
-	if e == nil {
-		return l.text
-	}
-	return fmt.Sprintf("step %s  loss %s  norm %s  lr %s  %s trained tokens  %s", count(e.Step),
-		value(float64(e.Loss)), value(float64(e.GradNorm)), value(float64(e.LearningRate)), count(e.TrainedTokens), seconds(e.Seconds))
+// phaseTime is when a phase before the first step began.
+type phaseTime struct {
+	name  string
+	began time.Time
 }
 
 const (
@@ -83,7 +71,7 @@ const (
 // newTracker follows r from its first event.
 func newTracker(gen int, r *run.Run, now time.Time) *tracker {
 	t := &tracker{gen: gen, run: r, started: now}
-	t.average.Weight = smoothing
+	t.average.Weight, t.usual.Weight = smoothing, smoothing
 	return t
 }
 
@@ -104,33 +92,29 @@ func (t *tracker) event(e *run.Event) {
 		if len(e.RowIDs) > 0 && len(e.RowIDs) == len(e.RowLosses) {
 			t.judged = stepRows{e.Step, e.RowIDs, e.RowLosses}
 		}
-		word := ""
-		if e.Best {
-			word = " (best so far)"
-		}
-		t.say(inkEval, fmt.Sprintf("eval at step %s: loss %s%s", count(e.Step), value(float64(e.Loss)), word))
+		t.keep(inkEval, e)
 	case run.KindCheckpoint:
 		t.marks = append(t.marks, chart.Event{X: float64(e.Step), Mark: '▾'})
-		t.say(inkGood, fmt.Sprintf("checkpoint of step %s saved: %s", count(e.Step), e.Path))
+		t.keep(inkGood, e)
 	case run.KindChange:
 		t.change(e)
 	case run.KindWarning:
-		t.say(inkWarn, "▲ "+e.Message)
+		t.keep(inkWarn, e)
 		if e.Code == run.CodeSpike {
 			t.markSpike(e.Step)
 		}
 	case run.KindLog:
-		t.say(inkDim, e.Message)
+		t.keep(inkDim, e)
 	case run.KindSample:
 		t.samples = append(t.samples, *e)
 	case run.KindPhase:
-		t.phase = *e
+		t.inPhase(e)
 	case run.KindMemory:
-		if e.MemoryBytes > 0 {
-			x, _, _ := t.series[metricMemory].Last()
-			t.series[metricMemory].Append(max(x, float64(e.Step)), float64(e.MemoryBytes))
-		}
+		x, _, _ := t.series[metricLoss].Last()
+		t.takeDevice(e, max(x, float64(e.Step)))
 	case run.KindStart:
+		t.begin = *e
+		t.keep(inkDim, e)
 		if e.Resumed {
 			t.marks = append(t.marks, chart.Event{X: float64(e.Step), Label: "resumed"})
 		}
@@ -139,7 +123,15 @@ func (t *tracker) event(e *run.Event) {
 		if e.Reason == string(run.Failed) {
 			i = inkError
 		}
-		t.say(i, strings.TrimSpace(e.Reason+" "+e.Message))
+		t.keep(i, e)
+	}
+}
+
+// inPhase notes what the run is busy with, and before the first step since when.
+func (t *tracker) inPhase(e *run.Event) {
+	t.phase = *e
+	if n := len(t.phases); t.series[metricLoss].Len() == 0 && e.Phase != "" && (n == 0 || t.phases[n-1].name != e.Phase) {
+		t.phases = append(t.phases, phaseTime{e.Phase, e.Time})
 	}
 }
 
@@ -155,9 +147,7 @@ func (t *tracker) step(e *run.Event) {
 		t.series[metricSpeed].Append(x, float64(e.TrainedTokens)/e.Seconds)
 		t.series[metricSeconds].Append(x, e.Seconds)
 	}
-	if e.MemoryBytes > 0 {
-		t.series[metricMemory].Append(x, float64(e.MemoryBytes))
-	}
+	t.takeDevice(e, x)
 	t.series[metricAccuracy].Append(x, float64(e.Accuracy))
 	if len(e.RowIDs) > 0 {
 		t.steps = append(t.steps, stepRows{e.Step, e.RowIDs, e.RowLosses})
@@ -169,20 +159,23 @@ func (t *tracker) step(e *run.Event) {
 	if len(t.norms) > 100 {
 		t.norms = t.norms[len(t.norms)-100:]
 	}
-	t.keep(logLine{ink: inkPlain, step: e})
+	t.keep(inkPlain, e)
 }
 
-// spike marks a step whose loss is not a number or far above the smoothed one.
+// spike marks a step whose loss is not a number, the first of a stretch of
+// them, or far above what is usual.
 func (t *tracker) spike(e *run.Event) {
 	loss := float64(e.Loss)
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		t.marks = append(t.marks, chart.Event{X: float64(e.Step), Label: "NaN", Mark: '✗'})
+		if _, before, ok := t.series[metricLoss].Last(); !ok || !math.IsNaN(before) && !math.IsInf(before, 0) {
+			t.marks = append(t.marks, chart.Event{X: float64(e.Step), Label: "NaN", Mark: '✗'})
+		}
 		return
 	}
-	_, mean, ok := t.smooth.Last()
-	if ok && t.smooth.Len() >= 20 && loss > 1.5*mean && loss > mean+0.5 {
+	if t.series[metricLoss].Len() >= 20 && loss > 1.5*t.usualLoss && loss > t.usualLoss+0.5 {
 		t.markSpike(e.Step)
 	}
+	t.usualLoss = t.usual.Next(loss)
 }
 
 // markSpike marks a step once, whoever noticed its loss.
@@ -198,38 +191,54 @@ func (t *tracker) markSpike(step int) {
 // change marks options that were changed in the live run.
 func (t *tracker) change(e *run.Event) {
 	if e.Phase == string(run.Compiling) { // announced; it comes again when it takes effect
-		t.say(inkAccent, e.Message)
+		t.pending = changeLabel(e)
+		t.keep(inkAccent, e)
 		return
 	}
-	var parts []string
-	for _, key := range sortedKeys(e.Changes) {
-		parts = append(parts, key+" = "+e.Changes[key])
+	t.pending = ""
+	if e.Phase == run.ChangeRefused { // nothing changes; a warning beside it says why
+		return
 	}
-	micro, accumulation := e.Changes["per_device_train_batch_size"], e.Changes["gradient_accumulation_steps"]
-	label := "changed"
-	if micro != "" && accumulation != "" {
-		label = micro + "×" + accumulation
-	} else if e.MicroBatch > 0 && e.Accumulation > 0 {
-		label = fmt.Sprintf("%d×%d", e.MicroBatch, e.Accumulation)
-	}
-	t.marks = append(t.marks, chart.Event{X: float64(e.Step), Label: label})
-	text := strings.Join(parts, ", ")
-	if text == "" {
-		text = e.Message
-	}
-	t.say(inkAccent, fmt.Sprintf("from step %s: %s", count(e.Step), text))
+	t.marks = append(t.marks, chart.Event{X: float64(e.Step), Label: changeLabel(e)})
+	t.keep(inkAccent, e)
 }
 
-// say keeps a line of what happened.
-func (t *tracker) say(i ink, text string) {
-	t.keep(logLine{ink: i, text: visible(text)})
+// changeLabel is a change in as few characters as a curve has room for: 8×4,
+// lr×0.5, or both.
+func changeLabel(e *run.Event) string {
+	var parts []string
+	micro, accumulation := e.Changes["per_device_train_batch_size"], e.Changes["gradient_accumulation_steps"]
+	if micro == "" && accumulation == "" && e.MicroBatch > 0 && e.Accumulation > 0 {
+		micro, accumulation = fmt.Sprint(e.MicroBatch), fmt.Sprint(e.Accumulation)
+	}
+	if micro != "" && accumulation != "" {
+		parts = append(parts, micro+"×"+accumulation)
+	}
+	if scale := e.Changes["learning_rate_scale"]; scale != "" {
+		parts = append(parts, "lr×"+scale)
+	}
+	if len(parts) == 0 {
+		return "changed"
+	}
+	return strings.Join(parts, " ")
 }
 
 // keep appends a line and forgets the oldest.
-func (t *tracker) keep(l logLine) {
-	t.lines = append(t.lines, l)
+func (t *tracker) keep(i ink, e *run.Event) {
+	t.lines = append(t.lines, logLine{i, *e})
 	if len(t.lines) > 2*keepLines {
 		t.lines = append([]logLine(nil), t.lines[keepLines:]...)
+	}
+}
+
+// resmooth draws the smoothed loss anew with another weight of the past.
+func (t *tracker) resmooth(weight float64) {
+	t.average = chart.Smoother{Weight: weight}
+	t.smooth.Reset()
+	loss := &t.series[metricLoss]
+	for i := range loss.Len() {
+		x, y := loss.At(i)
+		t.smooth.Append(x, t.average.Next(y))
 	}
 }
 

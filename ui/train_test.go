@@ -2,10 +2,14 @@ package ui
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"sftui/engine/run"
+	"sftui/recipes"
 )
 
 // steps are the events of n optimizer steps with a falling loss, one spike and
@@ -82,18 +86,132 @@ func TestEventsAreTakenInOneBatch(t *testing.T) {
 	}
 }
 
-// From a point of the curve to its rows, and from a row to the Data page.
+// From a point of the curve to its rows with their masks and losses, and from
+// a row to the Data page.
 func TestCrosshairLeadsToTheRows(t *testing.T) {
+	for _, size := range sizes {
+		d, _ := liveRun(t, size[0], size[1], steps(200))
+		d.press("c", "left", "left").want("step 198 · loss")
+		if c := d.a.train.cursor; c == nil || *c != 198 {
+			t.Fatalf("the crosshair is at %v", c)
+		}
+		// Row 7 has the highest loss, so it comes first, with its tokens.
+		d.press("enter").want("the rows of step 198", "9.500", "row 7 ·", "trained", "stage: labels").golden("train_rows")
+		d.press("tab").want("stage: truncated").press("down").want("row 38 ·").press("k", "enter")
+		if d.a.page != pageData || d.a.data.row(d.a.data.list.Cursor()) != 7 || len(d.a.stack) != 0 {
+			t.Fatalf("page %d row %d, %d dialogs", d.a.page, d.a.data.row(d.a.data.list.Cursor()), len(d.a.stack))
+		}
+	}
+}
+
+// A run with another recipe shows its own rows, prepared in its own way, and
+// asks before it puts them into Data.
+func TestRowsOfARunWithAnotherRecipe(t *testing.T) {
+	d, f := liveRun(t, 120, 40, steps(20))
+	f.st.State = run.Stopped // while a run is live the lengths of rows wait
+	f.write()
+	d.poll()
+	its := d.a.recipe.r.Clone()
+	if err := its.Set("max_length", "9", recipes.Origin{Kind: recipes.OriginCommandLine}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.r.Path(run.RecipeFile), its.YAML(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.press("c", "enter").want("cuts here").press("enter").want("Open the run's recipe?").press("enter")
+	if d.a.page != pageData || d.a.data.set == nil || d.a.data.set.maxLength != 9 || d.a.data.row(d.a.data.list.Cursor()) != 7 {
+		t.Fatalf("page %d, row %d", d.a.page, d.a.data.row(d.a.data.list.Cursor()))
+	}
+}
+
+// A row that the data does not have any more is said, not shown as another.
+func TestRowsThatAreGone(t *testing.T) {
+	events := steps(3)
+	events[2].RowIDs = []int{4000}
+	events[2].RowLosses = events[2].RowLosses[:1]
+	d, _ := liveRun(t, 120, 40, events)
+	d.press("c", "enter").want("no such row")
+}
+
+// Panning leaves the newest step, and coming back to it follows it again.
+func TestZoomedRangeFollows(t *testing.T) {
+	d, f := liveRun(t, 120, 40, steps(100))
+	p := d.a.train
+	d.press("+").want("last 50 steps")
+	more := steps(200)[102:]
+	f.write(more[:20]...)
+	d.poll()
+	if from, to := p.visible(); from < 60 || to < 119 {
+		t.Fatalf("after 20 more steps %v to %v are in sight", from, to)
+	}
+	d.press("left").want("steps ")
+	_, held := p.visible()
+	f.write(more[20:40]...)
+	d.poll()
+	if _, to := p.visible(); to != held {
+		t.Fatalf("panned away, it went from %v to %v", held, to)
+	}
+	for range 12 {
+		d.press("right")
+	}
+	d.want("last ").press("f").wantNot("last 5")
+}
+
+// Each chart has its own scale, and the keys of smoothing draw the loss anew.
+func TestScaleAndSmoothing(t *testing.T) {
 	d, _ := liveRun(t, 120, 40, steps(200))
-	d.press("c", "left", "left")
-	if c := d.a.train.cursor; c == nil || *c != 198 {
-		t.Fatalf("the crosshair is at %v", c)
+	d.press("tab", "tab", "tab", "y")
+	p := d.a.train
+	if !p.logY[metricNorm] || p.logY[metricLoss] {
+		t.Fatalf("log scale of %v, chosen %d", p.logY, p.chosen())
 	}
-	d.press("enter").want("Step 198 trained on these rows", "row 38", "loss 9.5")
-	d.press("down", "enter")
-	if d.a.page != pageData || d.a.data.row(d.a.data.list.Cursor()) != 7 {
-		t.Fatalf("page %d row %d", d.a.page, d.a.data.row(d.a.data.list.Cursor()))
+	_, before, _ := p.on.smooth.Last()
+	d.press("[", "[", "[", "[", "[").want("without smoothing")
+	_, raw, _ := p.on.series[metricLoss].Last()
+	if _, now, _ := p.on.smooth.Last(); now != raw || now == before {
+		t.Fatalf("smoothed %v, was %v, raw %v", now, before, raw)
 	}
+	d.press("]", "]", "]")
+	if _, now, _ := p.on.smooth.Last(); math.Abs(now-before) > 1e-12 {
+		t.Fatalf("smoothed %v after going back, was %v", now, before)
+	}
+}
+
+// The device's own readings have panes where there are readings, and none else.
+func TestDeviceReadings(t *testing.T) {
+	d, _ := liveRun(t, 200, 60, steps(20))
+	d.wantNot("CPU 1", "GPU", "power", "temperature")
+	events := steps(20)
+	for i := range events {
+		events[i].GPUPercent, events[i].PowerWatts, events[i].TemperatureC, events[i].CPUPercent = 93, 310, 64, 120
+	}
+	d, _ = liveRun(t, 200, 60, events)
+	d.want("GPU 93%", "power 310 W", "temperature 64 °C").wantNot("CPU 120%").golden("train_gpu")
+	for i := range events {
+		events[i].GPUPercent, events[i].PowerWatts, events[i].TemperatureC = 0, 0, 0
+	}
+	d, _ = liveRun(t, 200, 60, events)
+	d.want("CPU 120%").wantNot("power", "temperature")
+	// Where not all fit, tab leads to the rest.
+	d.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+	d.wantNot("CPU 120%").press("shift+tab").want("CPU 120%")
+}
+
+// A stretch of steps without a number is one mark, however long it is.
+func TestManyNaNs(t *testing.T) {
+	var events []run.Event
+	for i := 1; i <= 500; i++ {
+		e := run.Event{Kind: run.KindStep, Step: i, Loss: 2, Seconds: 1, TrainedTokens: 10}
+		if i > 100 {
+			e.Loss = run.Number(math.Inf(1))
+		}
+		events = append(events, e)
+	}
+	d, _ := liveRun(t, 120, 40, events)
+	if n := len(d.a.train.on.marks); n != 1 {
+		t.Fatalf("%d marks", n)
+	}
+	d.want("NaN")
 }
 
 func TestCommandsReachTheRun(t *testing.T) {
@@ -115,21 +233,38 @@ func TestCommandsReachTheRun(t *testing.T) {
 	}
 }
 
-// The pane keeps rows per step while the micro-batch changes, and undo goes back.
+// The pane keeps rows per step while the micro-batch changes, shows the forecast
+// with its headroom before anything is applied, and undo goes back.
 func TestLiveTuning(t *testing.T) {
-	d, f := liveRun(t, 120, 40, steps(20))
-	d.press("t").want("rows per micro-batch ◂ 4 ▸", "accumulation", "32 rows a step", "≈ 2,400 trained tokens")
-	d.golden("train_tune")
-	d.press("right").want("rows per micro-batch ◂ 8 ▸", "32 rows a step")
-	d.press("c", "right", "enter")
-	got := f.commands()
-	if len(got) != 1 || got[0].Verb != run.Set || got[0].Values["per_device_train_batch_size"] != "9" || got[0].Values["gradient_accumulation_steps"] != "4" {
-		t.Fatalf("sent %v", got)
+	for _, size := range sizes {
+		d, f := liveRun(t, size[0], size[1], steps(20))
+		d.press("t").want("rows per micro-batch ◂ 4 ▸", "accumulation   8", "32 rows a step", "≈ 2,400 trained tokens", "memory peak")
+		d.press("right").want("rows per micro-batch ◂ 4 → 8 ▸", "accumulation   8 → 4", "32 rows a step", "free", "compiles while steps go on").golden("train_tune")
+		d.press("c", "right", "enter")
+		got := f.commands()
+		if len(got) != 1 || got[0].Verb != run.Set || got[0].Values["per_device_train_batch_size"] != "9" || got[0].Values["gradient_accumulation_steps"] != "4" {
+			t.Fatalf("sent %v", got)
+		}
+		f.write(run.Event{Kind: run.KindChange, Step: 20, Phase: "compiling", Changes: map[string]string{"per_device_train_batch_size": "9", "gradient_accumulation_steps": "4"}})
+		d.poll()
+		d.want("compiling 9×4")
+		f.write(run.Event{Kind: run.KindChange, Step: 21, Phase: "applied", Changes: map[string]string{"per_device_train_batch_size": "9", "gradient_accumulation_steps": "4"}})
+		d.poll()
+		d.want("applied at step 21").wantNot("● compiling 9×4")
+		d.press("u")
+		if got = f.commands(); len(got) != 2 || got[1].Values["per_device_train_batch_size"] != "4" || got[1].Values["gradient_accumulation_steps"] != "8" {
+			t.Fatalf("undo sent %v", got)
+		}
 	}
-	d.press("u")
-	if got = f.commands(); len(got) != 2 || got[1].Values["per_device_train_batch_size"] != "4" || got[1].Values["gradient_accumulation_steps"] != "8" {
-		t.Fatalf("undo sent %v", got)
-	}
+}
+
+// The forecast of the data's own lengths takes the place of the first guess.
+func TestTuningShowsTheForecast(t *testing.T) {
+	d, _ := liveRun(t, 120, 40, steps(20))
+	d.press("t", "right")
+	d.send(tunedMsg{micro: 8, out: &Forecast{Total: 30 << 30}})
+	d.want("memory peak 30.0 GB forecast of 24.0 GB", "does not fit")
+	d.press("tab", "tab", "right").want("learning rate × ◂ 1.00 → 1.25 ▸", "becomes")
 }
 
 func TestTuningKeepsTheProduct(t *testing.T) {

@@ -3,12 +3,12 @@ package ui
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/engine/run"
-	"sftui/ui/chart"
 )
 
 // trainPage shows one run, live or over, and steers it.
@@ -18,16 +18,18 @@ type trainPage struct {
 	gen int
 	on  *tracker // nil while no run is open
 
-	pane    int      // the chosen chart
-	zoom    bool     // it has the page
-	logY    bool     // its Y axis is logarithmic
-	hideRaw bool     // only the smoothed loss
-	cursor  *float64 // step under the crosshair
-	from    float64  // visible range; both 0 shows all and follows
+	pane    int               // the chosen chart
+	zoom    bool              // it has the page
+	logY    [metricCount]bool // their Y axis is logarithmic
+	hideRaw bool              // only the smoothed loss
+	cursor  *float64          // step under the crosshair
+	from    float64           // visible range; both 0 shows all and follows
 	to      float64
+	last    float64 // so many of the newest steps are in sight, 0 for another range
 	tune    *tunePane
 	undo    []map[string]string // settings before each change, newest last
 	busy    string              // a request that has not been answered
+	weights string              // a checkpoint that the next run begins with, "" for the recipe's model
 }
 
 // newTrainPage is a page without a run.
@@ -66,7 +68,8 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 		p.on, t = fresh, fresh
 		return a.watch(p.gen, t.run, 0, 0)
 	}
-	wasOver := t.known && t.status.State.Over()
+	// A run that was over before it was opened has told its end already.
+	wasOver := t.known && t.status.State.Over() || !t.known && m.known && m.status.State.Over() && m.status.Updated.Before(t.started)
 	defer a.data.yieldCores()
 	t.take(m.events)
 	t.offset = m.next
@@ -121,10 +124,17 @@ func (p *trainPage) ended() tea.Cmd {
 // attach opens a run, live or over.
 func (p *trainPage) attach(r *run.Run) tea.Cmd {
 	p.gen++
-	p.on = newTracker(p.gen, r, p.a.now())
-	p.a.data.yieldCores()
-	p.cursor, p.from, p.to, p.tune, p.undo, p.busy = nil, 0, 0, nil, nil, ""
+	p.show(newTracker(p.gen, r, p.a.now()))
 	return p.a.watch(p.gen, r, 0, 0)
+}
+
+// show makes a run the page's own; what was chosen in another run is forgotten.
+func (p *trainPage) show(t *tracker) {
+	p.on = t
+	p.a.data.yieldCores()
+	p.follow()
+	p.tune, p.undo, p.busy = nil, nil, ""
+	p.a.samples.at, p.a.samples.back, p.a.samples.top = 0, 0, 0
 }
 
 // refresh has nothing to load: the tracker is fed all the time.
@@ -141,22 +151,29 @@ func (p *trainPage) start() tea.Cmd {
 	}
 	lines, blocked := a.recipe.summary()
 	q := &question{title: a.t("Start training?"), lines: lines}
+	from := p.weights
+	if from != "" {
+		q.lines = append([]string{a.tf("It begins with the weights of %s of %s, as step 0 and with a new optimizer.", filepath.Base(from), filepath.Base(filepath.Dir(from))), ""}, q.lines...)
+	}
 	if !blocked {
-		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.launch("") }}}
+		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.begin(a.recipe.r.YAML(), from) }}}
+		if from != "" {
+			q.choices = append(q.choices, choice{"m", a.t("start from the recipe's model instead"), func(a *app) tea.Cmd { return a.train.begin(a.recipe.r.YAML(), "") }})
+		}
 	}
 	q.choices = append(q.choices, choice{"3", a.t("recipe"), func(a *app) tea.Cmd { return a.goTo(pageRecipe) }})
 	a.push(q)
 	return nil
 }
 
-// launch starts a new run of the open recipe, from a checkpoint of another run
-// when from names one.
-func (p *trainPage) launch(from string) tea.Cmd {
+// begin starts a new run of a recipe, from a checkpoint of another run when
+// from names one.
+func (p *trainPage) begin(recipe []byte, from string) tea.Cmd {
 	a := p.a
-	a.page = pageTrain
+	a.page, p.weights = pageTrain, ""
 	p.busy = a.t("starting a process for the run")
 	dir := run.NewDir(a.opt.RunsRoot, a.data.modelName(), a.now())
-	return a.startRun(dir, a.recipe.r.YAML(), from, false)
+	return a.startRun(dir, recipe, from, false)
 }
 
 // goOn starts the process of a run that was stopped, at its last checkpoint.
@@ -266,108 +283,6 @@ func (p *trainPage) stop() tea.Cmd {
 	return nil
 }
 
-// panes are the metrics that have something to show, loss always.
-func (p *trainPage) panes() []metric {
-	list := []metric{metricLoss}
-	for m := metricMemory; m < metricEval; m++ {
-		if p.on != nil && p.on.series[m].Len() == 0 && m > metricRate {
-			continue
-		}
-		list = append(list, m)
-	}
-	return list
-}
-
-// choose moves to another chart.
-func (p *trainPage) choose(d int) {
-	n := len(p.panes())
-	p.pane = ((p.pane+d)%n + n) % n
-}
-
-// chosen is the chart that zoom and the scale act on.
-func (p *trainPage) chosen() metric {
-	list := p.panes()
-	return list[min(p.pane, len(list)-1)]
-}
-
-// crosshair switches the crosshair on at the newest step, or off.
-func (p *trainPage) crosshair() tea.Cmd {
-	if p.cursor != nil {
-		p.cursor = nil
-		return nil
-	}
-	if p.on == nil {
-		return nil
-	}
-	if x, _, ok := p.on.series[metricLoss].Last(); ok {
-		p.cursor = &x
-	}
-	return nil
-}
-
-// side moves the crosshair by points, or pans the visible range.
-func (p *trainPage) side(d int) tea.Cmd {
-	if p.on == nil {
-		return nil
-	}
-	s := &p.on.series[metricLoss]
-	if p.cursor != nil && s.Len() > 0 {
-		i := min(max(s.Nearest(*p.cursor)+d, 0), s.Len()-1)
-		x, _ := s.At(i)
-		p.cursor = &x
-		return nil
-	}
-	if p.to > p.from {
-		lo, hi := p.whole()
-		step := (p.to - p.from) / 10 * float64(d)
-		step = min(max(step, lo-p.from), hi-p.to)
-		p.from, p.to = p.from+step, p.to+step
-	}
-	return nil
-}
-
-// whole is the range of all steps.
-func (p *trainPage) whole() (lo, hi float64) {
-	s := &p.on.series[metricLoss]
-	if s.Len() == 0 {
-		return 0, 1
-	}
-	lo, _ = s.At(0)
-	hi, _, _ = s.Last()
-	return lo, max(hi, lo+1)
-}
-
-// scale zooms the steps in (factor below 1) or out around the crosshair or the end.
-func (p *trainPage) scale(factor float64) tea.Cmd {
-	if p.on == nil {
-		return nil
-	}
-	lo, hi := p.whole()
-	from, to := p.from, p.to
-	if to <= from {
-		from, to = lo, hi
-	}
-	anchor := to
-	if p.cursor != nil {
-		anchor = *p.cursor
-	}
-	from, to = anchor-(anchor-from)*factor, anchor+(to-anchor)*factor
-	if to-from < 4 {
-		return nil
-	}
-	p.from, p.to = max(from, lo), min(to, hi)
-	if p.from <= lo && p.to >= hi {
-		p.from, p.to = 0, 0
-	}
-	return nil
-}
-
-// follow shows all steps again and goes with the newest.
-func (p *trainPage) follow() tea.Cmd {
-	p.from, p.to, p.cursor = 0, 0, nil
-	return nil
-}
-
 // rowsAtCursor shows what the step under the crosshair was trained on.
 func (p *trainPage) rowsAtCursor() tea.Cmd {
 	a := p.a
@@ -379,49 +294,7 @@ func (p *trainPage) rowsAtCursor() tea.Cmd {
 	if !ok {
 		return a.say(inkWarn, a.tf("Step %s has no record of its rows.", count(step)))
 	}
-	items := make([]pick, 0, len(info.rows))
-	for i, row := range info.rows {
-		note := ""
-		if i < len(info.losses) {
-			note = a.tf("loss %s", value(float64(info.losses[i])))
-		}
-		items = append(items, pick{text: a.tf("row %s", count(row)) + "  " + a.data.firstWords(row), note: note,
-			do: func(a *app) tea.Cmd { return a.data.show(row) }})
-	}
-	a.ask(&picker{title: a.tf("Step %s trained on these rows; enter opens one in Data", count(step)), items: items})
-	return nil
-}
-
-// click puts the crosshair under the pointer.
-func (p *trainPage) click(x, y int) tea.Cmd {
-	if p.on == nil {
-		return nil
-	}
-	l := layoutTrain(p.a.frame.body.w, p.a.frame.body.h, len(p.panes())-1, p.tune != nil, p.zoom)
-	if !l.loss.contains(x, y) {
-		for i, s := range l.strips {
-			if s.contains(x, y) {
-				p.pane = i + 1
-			}
-		}
-		return nil
-	}
-	o := p.lossOptions(l.loss.w-2, l.loss.h-2)
-	if at, ok := chart.XAt(o, x-l.loss.x-1); ok {
-		if i := p.on.series[metricLoss].Nearest(at); i >= 0 {
-			near, _ := p.on.series[metricLoss].At(i)
-			p.cursor = &near
-		}
-	}
-	return nil
-}
-
-// wheel zooms the steps.
-func (p *trainPage) wheel(_, _, d int) tea.Cmd {
-	if d < 0 {
-		return p.scale(0.8)
-	}
-	return p.scale(1.25)
+	return a.showRows(a.tf("the rows of step %s, the highest loss first", count(step)), p.on.run, false, byLoss(info.rows, info.losses), 0)
 }
 
 // stateLine is the right end of the top line: what the run does and when it ends.

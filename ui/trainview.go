@@ -2,44 +2,65 @@ package ui
 
 import (
 	"fmt"
-	"strings"
+	"path/filepath"
 
 	"sftui/engine/run"
 	"sftui/ui/chart"
 )
+
+// layout divides the page for what it shows now.
+func (p *trainPage) layout(w, h int) trainLayout {
+	return layoutTrain(w, h, len(p.panes())-1, p.tune != nil, p.zoom)
+}
 
 // view draws the Train page.
 func (p *trainPage) view(w, h int) []string {
 	if p.on == nil {
 		return p.emptyView(w, h)
 	}
-	panes := p.panes()
-	l := layoutTrain(w, h, len(panes)-1, p.tune != nil, p.zoom)
+	l := p.layout(w, h)
 	th := p.a.th
-	if p.zoom {
-		m := p.chosen()
-		return stack(p.metricPane(m, l.loss.w, l.loss.h, true), p.logLines(l.log.w, l.log.h))
+	if p.zoom && p.tune == nil {
+		return stack(p.metricPane(p.chosen(), l.loss.w, l.loss.h, true), p.logLines(l.log.w, l.log.h))
 	}
-	main := p.metricPane(metricLoss, l.loss.w, l.loss.h, p.pane == 0)
+	main := p.metricPane(metricLoss, l.loss.w, l.loss.h, p.pane == 0 && p.tune == nil)
 	if p.tune != nil {
-		main = stack(main, th.pane(p.a.t("tune live"), p.tuneLines(l.tune.w-2), l.tune.w, l.tune.h, true))
+		main = stack(main, th.pane(p.a.t("tune live"), p.tuneLines(l.tune.w-2, l.tune.h-2), l.tune.w, l.tune.h, true))
 	}
+	strips := p.stripPanes(l.strips)
 	if w < compactBelow {
-		for i := 0; i < len(l.strips); i += 2 {
-			left := p.metricPane(panes[i+1], l.strips[i].w, l.strips[i].h, p.pane == i+1)
-			if i+1 < len(l.strips) {
-				main = stack(main, beside(left, p.metricPane(panes[i+2], l.strips[i+1].w, l.strips[i+1].h, p.pane == i+2)))
+		for i := 0; i < len(strips); i += 2 {
+			if i+1 < len(strips) {
+				main = stack(main, beside(strips[i], strips[i+1]))
 			} else {
-				main = stack(main, block(left, w, l.strips[i].h))
+				main = stack(main, block(strips[i], w, l.strips[i].h))
 			}
 		}
 		return stack(main, p.logLines(l.log.w, l.log.h))
 	}
-	var right []string
-	for i, s := range l.strips {
-		right = stack(right, p.metricPane(panes[i+1], s.w, s.h, p.pane == i+1))
+	if len(strips) == 0 {
+		return stack(main, p.logLines(l.log.w, l.log.h))
 	}
-	return stack(beside(main, right), p.logLines(l.log.w, l.log.h))
+	return stack(beside(main, stack(strips...)), p.logLines(l.log.w, l.log.h))
+}
+
+// stripPanes draws the small charts that have room; the last one's title says
+// how many more tab leads to.
+func (p *trainPage) stripPanes(places []rect) [][]string {
+	panes := p.panes()[1:]
+	first := p.stripsFrom(len(places))
+	out := make([][]string, 0, len(places))
+	for i, s := range places {
+		at := first + i
+		focused := p.pane == at+1 && p.tune == nil
+		title := p.metricTitle(panes[at], s.w-4)
+		if more := len(panes) - len(places); more > 0 && i == len(places)-1 {
+			title = p.metricTitle(panes[at], s.w-9)
+			title += fmt.Sprintf(" · +%d ⇥", more)
+		}
+		out = append(out, p.a.th.pane(title, p.metricLines(panes[at], s.w-2, s.h-2), s.w, s.h, focused))
+	}
+	return out
 }
 
 // emptyView says what to do when there is no run.
@@ -69,229 +90,111 @@ func (p *trainPage) emptyView(w, h int) []string {
 	return th.pane(a.t("Train"), lines, w, h, true)
 }
 
-// metricPane draws one chart with its title.
+// metricPane draws a large chart with its title.
 func (p *trainPage) metricPane(m metric, w, h int, focused bool) []string {
 	th := p.a.th
-	var lines []string
-	if m == metricLoss {
-		lines = p.lossLines(w-2, h-2)
-	} else {
-		lines = p.stripLines(m, w-2, h-2, focused && p.zoom)
+	if m != metricLoss {
+		return th.pane(p.metricTitle(m, w-4), p.metricLines(m, w-2, h-2), w, h, focused)
 	}
-	return th.pane(p.title(m, w-4), lines, w, h, focused)
+	if p.on.series[metricLoss].Len() == 0 {
+		return th.pane(p.beforeTitle(), p.beforeLines(w-2, h-2), w, h, focused)
+	}
+	return th.pane(p.metricTitle(m, w-4), chart.Render(p.lossOptions(w-2, h-2)), w, h, focused)
 }
 
-// title names a metric with its newest value, or the one under the crosshair.
-func (p *trainPage) title(m metric, room int) string {
-	a, t := p.a, p.on
-	s := &t.series[m]
-	at := ""
-	v, ok := 0.0, false
-	if p.cursor != nil && s.Len() > 0 {
-		var x float64
-		x, v = s.At(s.Nearest(*p.cursor))
-		at, ok = " @"+count(int(x)), true
-	} else {
-		_, v, ok = s.Last()
+// beforeTitle heads the main pane of a run that has no step yet.
+func (p *trainPage) beforeTitle() string {
+	if p.on.state().Over() {
+		return p.a.t("this run has no steps")
 	}
-	st := t.status
-	switch m {
-	case metricLoss:
-		text := a.t("loss")
-		if ok {
-			text += " " + value(v) + at
-		}
-		legend := "  " + a.t("raw · smoothed ━ · eval ◆")
-		if p.logY {
-			legend += "  log"
-		}
-		if width(text+legend) > room {
-			return text
-		}
-		return text + legend
-	case metricMemory:
-		text := a.t("memory")
-		if ok {
-			text += " " + size(uint64(max(v, 0)))
-		}
-		if st.MemoryForecast > 0 {
-			text += " · " + a.tf("forecast %s", size(st.MemoryForecast))
-		}
-		return text + at
-	case metricNorm:
-		text := a.t("grad norm")
-		if ok {
-			text += " " + value(v) + at
-		}
-		if limit := a.recipe.number("max_grad_norm"); limit > 0 {
-			if above, of := t.clipped(limit); above > 0 {
-				if clipped := "  " + a.tf("clipped %d of last %d", above, of); width(text+clipped) <= room {
-					text += clipped
-				}
-			}
-		}
-		return text
-	}
-	names := map[metric]string{metricSpeed: "trained tokens/s", metricRate: "learning rate", metricAccuracy: "accuracy", metricSeconds: "seconds a step"}
-	text := a.t(names[m])
-	if ok {
-		text += " " + value(v) + at
-	}
-	return text
+	return p.a.t("on the way to the first step")
 }
 
-// lossOptions is the main chart.
-func (p *trainPage) lossOptions(w, h int) chart.Options {
-	t := p.on
-	o := chart.Options{Width: w, Height: h, LogY: p.logY, XMin: p.from, XMax: p.to, Cursor: p.cursor, Events: t.marks}
-	if !p.hideRaw {
-		o.Lines = append(o.Lines, chart.Line{Series: &t.series[metricLoss]})
-	} else {
-		o.Lines = append(o.Lines, chart.Line{Series: &chart.Series{}})
-	}
-	o.Lines = append(o.Lines, chart.Line{Series: &t.smooth}, chart.Line{Series: &t.series[metricEval], Mark: '◆'})
-	o.Paint = p.paintChart
-	return o
-}
-
-// paintChart colours the parts of the main chart.
-func (p *trainPage) paintChart(part chart.Part, s string) string {
-	i := inkDim
-	switch part {
-	case chart.PartLine:
-		i = inkCurve
-	case chart.PartLine + 1:
-		i = inkSmooth
-	case chart.PartLine + 2:
-		i = inkEval
-	case chart.PartEvent:
-		i = inkEvent
-	case chart.PartCursor:
-		i = inkAccent
-	}
-	return p.a.th.paint(i, s)
-}
-
-// lossLines is the main chart, or what the run is busy with before it has steps.
-func (p *trainPage) lossLines(w, h int) []string {
-	t := p.on
-	if t.series[metricLoss].Len() > 0 {
-		return chart.Render(p.lossOptions(w, h))
-	}
-	return p.phaseLines(w)
-}
-
-// phaseLines tell what happens before the first step and how far it is.
-func (p *trainPage) phaseLines(w int) []string {
+// beforeLines tell what happens before the first step: what is being trained,
+// what is done, what is under way and since when.
+func (p *trainPage) beforeLines(w, h int) []string {
 	a, t, th := p.a, p.on, p.a.th
-	if t.failure != "" || t.state() == run.Failed {
-		text := t.failure
-		if text == "" {
-			text = t.status.Message
+	if t.failure != "" || t.state() == run.Failed || t.state() == run.Died {
+		return p.failedLines(w)
+	}
+	lines := []string{""}
+	fact := func(name, text string) {
+		if text != "" {
+			lines = append(lines, " "+th.paint(inkDim, fit(a.t(name), 11))+" "+fit(visible(text), max(0, w-14)))
 		}
-		lines := []string{"", " " + th.paint(inkError, "✗ "+a.t("The run failed."))}
-		for _, l := range wrap(visible(text), w-4) {
-			lines = append(lines, "   "+l)
+	}
+	if b := &t.begin; b.Kind != "" {
+		model := filepath.Base(b.Model)
+		if b.Parameters > 0 {
+			model += " · " + a.tf("%s parameters, %s trained", count(b.Parameters), percent(b.Trainable, b.Parameters))
 		}
-		return append(lines, "", " "+a.t("Ctrl+L shows its log; 3 opens the recipe; g starts again."))
+		fact("model", model)
+		fact("data", b.Data+" · "+a.plural(b.Rows, "%s row", "%s rows"))
+		if b.MicroBatch > 0 && b.Accumulation > 0 {
+			fact("batch", a.rowsAStep(b.MicroBatch, b.Accumulation)+" · "+a.plural(b.TotalSteps, "%s step", "%s steps"))
+		}
+		fact("device", b.Device)
 	}
-	word := t.phase.Phase
-	if word == "" {
-		word = string(t.state())
+	fact("folder", t.run.Dir)
+	lines = append(lines, "")
+	for i, ph := range t.phases {
+		if i+1 < len(t.phases) {
+			lines = append(lines, " "+th.paint(inkGood, "✓")+" "+fit(a.t(ph.name), 14)+th.paint(inkDim, span(t.phases[i+1].began.Sub(ph.began))))
+			continue
+		}
+		if t.state().Over() {
+			continue
+		}
+		name, note := a.t(ph.name), ""
+		if ph.name == string(run.Training) {
+			name, note = a.t("first step"), a.t("it also compiles, so it is slower than the others")
+		}
+		since := ph.began
+		if since.IsZero() {
+			since = t.started
+		}
+		lines = append(lines, " "+th.paint(inkAccent, "● "+fit(name, 14))+th.paint(inkDim, ago(since, a.now())))
+		lines = append(lines, p.phaseProgress(note, w)...)
 	}
-	lines := []string{"", " " + th.paint(inkAccent, "● "+a.t(word))}
-	if t.phase.Total > 0 {
-		share := float64(t.phase.Done) / float64(t.phase.Total)
-		bar := chart.Gauge(share, min(40, w-30))
-		lines = append(lines, " "+th.paint(inkSmooth, bar)+fmt.Sprintf(" %s / %s", count(t.phase.Done), count(t.phase.Total)))
-	}
-	if t.phase.Message != "" {
-		lines = append(lines, " "+th.paint(inkDim, visible(t.phase.Message)))
+	if len(t.phases) == 0 {
+		lines = append(lines, " "+th.paint(inkAccent, "● "+a.t(string(t.state())))+"  "+th.paint(inkDim, ago(t.started, a.now())))
 	}
 	if !t.state().Over() {
-		lines = append(lines, " "+th.paint(inkDim, a.tf("for %s; the first step also compiles", ago(t.started, a.now()))))
+		lines = append(lines, "")
+		for _, l := range wrap(a.t("Charts come with the first step. You may leave with q: the run goes on, and sftui finds it again."), w-4) {
+			lines = append(lines, " "+th.paint(inkDim, l))
+		}
+	}
+	return lines[:min(len(lines), h)]
+}
+
+// phaseProgress is how far the present phase is.
+func (p *trainPage) phaseProgress(note string, w int) []string {
+	t, th := p.on, p.a.th
+	var lines []string
+	if t.phase.Total > 0 {
+		share := float64(t.phase.Done) / float64(t.phase.Total)
+		lines = append(lines, "   "+th.paint(inkSmooth, chart.Gauge(share, min(40, w-30)))+fmt.Sprintf(" %s / %s", count(t.phase.Done), count(t.phase.Total)))
+	}
+	if t.phase.Message != "" {
+		note = t.phase.Message
+	}
+	if note != "" {
+		lines = append(lines, "   "+th.paint(inkDim, fit(visible(note), max(0, w-4))))
 	}
 	return lines
 }
 
-// stripLines is a small chart; the memory chart has a bar against its limit.
-func (p *trainPage) stripLines(m metric, w, h int, axes bool) []string {
-	t, th := p.on, p.a.th
-	s := &t.series[m]
-	var head []string
-	st := t.status
-	if m == metricMemory && st.MemoryLimit > 0 && h >= 3 {
-		share := float64(st.MemoryBytes) / float64(st.MemoryLimit)
-		i := inkGood
-		if share > 0.9 {
-			i = inkError
-		} else if share > 0.75 {
-			i = inkWarn
-		}
-		text := p.a.tf("%.0f%% of %s", share*100, size(st.MemoryLimit))
-		head = append(head, " "+th.paint(i, chart.Gauge(share, w-3-width(text)))+" "+text)
-		h--
+// failedLines tell why a run ended before its first step, and what to press.
+func (p *trainPage) failedLines(w int) []string {
+	a, t, th := p.a, p.on, p.a.th
+	text := t.failure
+	if text == "" {
+		text = t.status.Message
 	}
-	if s.Len() == 0 {
-		return append(head, " "+th.paint(inkDim, p.a.t("no value yet")))
+	lines := []string{"", " " + th.paint(inkError, "✗ "+a.t("The run failed."))}
+	for _, l := range wrap(visible(text), w-4) {
+		lines = append(lines, "   "+l)
 	}
-	o := chart.Options{Width: w, Height: h, XMin: p.from, XMax: p.to, NoAxes: !axes && h < 6, LogY: p.logY && p.chosen() == m,
-		Lines: []chart.Line{{Series: s}}, Cursor: p.cursor,
-		Paint: func(part chart.Part, text string) string {
-			if part >= chart.PartLine {
-				return th.paint(inkSmooth, text)
-			}
-			return p.paintChart(part, text)
-		}}
-	if m == metricMemory {
-		o.FormatY = func(v, _ float64) string { return size(uint64(max(v, 0))) }
-	}
-	return append(head, chart.Render(o)...)
-}
-
-// logLines are the newest lines of what happened.
-func (p *trainPage) logLines(w, h int) []string {
-	if h <= 0 {
-		return nil
-	}
-	t, th := p.on, p.a.th
-	out := make([]string, 0, h)
-	room := h
-	if st := t.status; t.known && st.State == run.Failed && st.Message != "" && t.series[metricLoss].Len() > 0 {
-		out = append(out, fit(" "+th.paint(inkError, "✗ "+visible(firstLine(st.Message))), w))
-		room--
-	}
-	if p.busy != "" {
-		out = append(out, fit(" "+th.paint(inkAccent, "… "+p.busy), w))
-		room--
-	} else if word := p.phaseWord(); word != "" && t.series[metricLoss].Len() > 0 {
-		out = append(out, fit(" "+th.paint(inkAccent, word), w))
-		room--
-	}
-	for _, l := range t.lines[max(0, len(t.lines)-max(room, 0)):] {
-		out = append(out, fit(" "+th.paint(l.ink, fit(l.String(), w-1)), w))
-	}
-	return block(out, w, h)
-}
-
-// phaseWord tells what the run does beside training steps, with its progress.
-func (p *trainPage) phaseWord() string {
-	t := p.on
-	if t.state().Over() || t.phase.Phase == "" || t.phase.Phase == string(run.Training) {
-		return ""
-	}
-	word := "● " + p.a.t(t.phase.Phase)
-	if t.phase.Total > 0 {
-		word += fmt.Sprintf(" %s / %s", count(t.phase.Done), count(t.phase.Total))
-	}
-	if t.phase.Message != "" {
-		word += "  " + visible(t.phase.Message)
-	}
-	return word
-}
-
-// firstLine is s up to its first line break.
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	return s
+	return append(lines, "", " "+a.t("Ctrl+L shows its log; 3 opens the recipe; g starts again."))
 }

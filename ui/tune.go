@@ -159,21 +159,29 @@ func (p *trainPage) undoTune() tea.Cmd {
 	return p.send(run.Set, p.a.t("undo"), last)
 }
 
-// tuneLines draw the pane.
-func (p *trainPage) tuneLines(w int) []string {
+// tuneLines draw the pane in h lines: the dials first, then what they come to.
+func (p *trainPage) tuneLines(w, h int) []string {
 	a, th, t := p.a, p.a.th, p.tune
 	st := p.on.status
-	dial := func(i int, name, v string) string {
+	dial := func(i int, name, v, now string) string {
+		if v != now {
+			v = now + " → " + v
+		}
 		if t.field == i {
 			return th.paint(inkAccent, "▌"+name+" ◂ "+v+" ▸")
 		}
 		return " " + name + "   " + v + "  "
 	}
-	rows := t.micro * t.accumulation
-	lines := []string{
-		dial(0, a.t("rows per micro-batch"), strconv.Itoa(t.micro)) + "  " + dial(1, a.t("accumulation"), strconv.Itoa(t.accumulation)),
-		dial(2, a.t("learning rate ×"), fmt.Sprintf("%.2f", t.scale)),
+	scale := st.LearningScale
+	if scale == 0 {
+		scale = 1
 	}
+	lines := []string{
+		dial(0, a.t("rows per micro-batch"), strconv.Itoa(t.micro), strconv.Itoa(st.MicroBatch)) + "  " +
+			dial(1, a.t("accumulation"), strconv.Itoa(t.accumulation), strconv.Itoa(st.Accumulation)),
+		dial(2, a.t("learning rate ×"), fmt.Sprintf("%.2f", t.scale), fmt.Sprintf("%.2f", scale)) + p.tunedRate(scale),
+	}
+	rows := t.micro * t.accumulation
 	text := "= " + a.plural(rows, "%s row a step", "%s rows a step")
 	if mean := p.on.meanTrained(); mean > 0 {
 		text += ", " + a.tf("≈ %s trained tokens", count(int64(mean*float64(rows)+0.5)))
@@ -182,49 +190,81 @@ func (p *trainPage) tuneLines(w int) []string {
 		text += "  " + a.plural(now, "(now %s row)", "(now %s rows)")
 	}
 	lines = append(lines, " "+text)
-	keep := a.t("c: rows a step may change")
+	lines = append(lines, p.memoryGuess(t.micro, w-2)...)
+	keep := a.t("c: tokens a step may change")
 	if t.constant {
-		keep = a.t("c: rows a step stay the same")
+		keep = a.t("c: tokens a step stay the same")
 	}
-	lines = append(lines, " "+th.paint(inkDim, keep), " "+p.memoryGuess(t.micro, w-2))
-	if t.micro != st.MicroBatch {
-		for _, l := range wrap(a.t("A new shape compiles in the background while the old one goes on; applied at the next step after that."), w-2) {
+	lines = append(lines, " "+th.paint(inkDim, keep))
+	if note := p.tuneNote(); note != "" {
+		for _, l := range wrap(note, w-2) {
 			lines = append(lines, " "+th.paint(inkDim, l))
 		}
 	}
-	return lines
+	return lines[:min(len(lines), max(h, 0))]
 }
 
-// memoryGuess extrapolates the peak for another micro-batch from what this run
-// measured: activations grow with the rows, the rest stays.
-func (p *trainPage) memoryGuess(micro int, w int) string {
+// tunedRate is the learning rate that the factor makes of the present one.
+func (p *trainPage) tunedRate(now float64) string {
+	rate := float64(p.on.status.LearningRate)
+	if rate <= 0 || p.tune.scale == now {
+		return ""
+	}
+	return p.a.th.paint(inkDim, "  "+p.a.tf("%s becomes %s", value(rate), value(rate*p.tune.scale/now)))
+}
+
+// tuneNote says when a change would take effect.
+func (p *trainPage) tuneNote() string {
+	a, t, st := p.a, p.tune, p.on.status
+	switch {
+	case p.on.pending != "":
+		return a.tf("compiling %s; another change takes its place", p.on.pending)
+	case len(t.values(st)) == 0:
+		return ""
+	case t.micro != st.MicroBatch:
+		return a.t("enter: the new shape compiles while steps go on as before, then it is applied")
+	}
+	return a.t("enter: applied at the next step")
+}
+
+// memoryGuess is the peak for another micro-batch with a bar of the headroom.
+// Until the forecast from the data's own lengths is there, it extrapolates what
+// this run measured: activations grow with the rows, the rest stays.
+func (p *trainPage) memoryGuess(micro int, w int) []string {
 	a, th, st := p.a, p.a.th, p.on.status
 	if st.MemoryPeak == 0 || st.MicroBatch == 0 {
-		return th.paint(inkDim, a.t("memory: no reading yet"))
+		return []string{" " + th.paint(inkDim, a.t("memory: no reading yet"))}
 	}
 	fixed := p.fixedBytes()
 	grow := max(0, float64(st.MemoryPeak)-fixed)
 	guess := fixed + grow*float64(micro)/float64(st.MicroBatch)
-	if micro == st.MicroBatch {
-		guess = float64(st.MemoryPeak)
-	}
-	if f := p.tune.peaks[micro]; f != nil { // forecast from the data's own lengths
-		guess = float64(f.Total)
-	}
 	text := a.tf("memory peak ≈ %s", size(uint64(guess)))
-	i := inkGood
-	if st.MemoryLimit > 0 {
-		text += " " + a.tf("of %s", size(st.MemoryLimit))
-		switch share := guess / float64(st.MemoryLimit); {
-		case share > 1:
-			i, text = inkError, "✗ "+text+" "+a.t("does not fit")
-		case share > 0.9:
-			i, text = inkWarn, "▲ "+text+" "+a.t("tight")
-		default:
-			text += " " + a.t("fits")
-		}
+	switch f := p.tune.peaks[micro]; {
+	case micro == st.MicroBatch:
+		guess = float64(st.MemoryPeak)
+		text = a.tf("memory peak %s", size(uint64(guess)))
+	case f != nil:
+		guess = float64(f.Total)
+		text = a.tf("memory peak %s forecast", size(uint64(guess)))
 	}
-	return th.paint(i, fit(text, min(w, width(text))))
+	if st.MemoryLimit == 0 {
+		return []string{" " + fit(text, w)}
+	}
+	text += " " + a.tf("of %s", size(st.MemoryLimit))
+	i := inkGood
+	switch share := guess / float64(st.MemoryLimit); {
+	case share > 1:
+		i, text = inkError, "✗ "+text+" · "+a.t("does not fit")
+	case share > 0.9:
+		i, text = inkWarn, "▲ "+text+" · "+a.t("tight")
+	default:
+		text += " · " + a.t("fits") + ", " + a.tf("%s free", size(st.MemoryLimit-uint64(guess)))
+	}
+	bar := min(24, w-width(text)-1)
+	if bar < 6 {
+		return []string{" " + th.paint(i, fit(text, min(w, width(text))))}
+	}
+	return []string{" " + p.memoryBar(guess, bar) + " " + th.paint(i, text)}
 }
 
 // fixedBytes is what does not grow with the micro-batch: the first reading,

@@ -310,13 +310,17 @@ func (p *picture) drawMarks(owner int16, l Line, from, to int) {
 // events draws a rule with its label for each event that has one, and only a
 // mark at the foot for one without.
 func (p *picture) events() {
-	list := append([]Event(nil), p.o.Events...)
-	sort.SliceStable(list, func(i, j int) bool { return list[i].X < list[j].X })
+	var list []Event
+	for _, e := range p.o.Events {
+		if e.X >= p.xmin && e.X <= p.xmax {
+			list = append(list, e)
+		}
+	}
+	if !sort.SliceIsSorted(list, func(i, j int) bool { return list[i].X < list[j].X }) {
+		sort.SliceStable(list, func(i, j int) bool { return list[i].X < list[j].X })
+	}
 	labelEnd := -1
 	for _, e := range list {
-		if e.X < p.xmin || e.X > p.xmax {
-			continue
-		}
 		x := p.dotX(e.X) / 2
 		foot := (p.grid.h-1)*p.grid.w + x
 		if e.Label != "" {
