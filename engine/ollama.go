@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -44,19 +43,30 @@ func convertToGGUF(folder, out, dtype string) error {
 	if err != nil {
 		return err
 	}
-	text := ollamaModelfile(tok.ChatTemplate(), tok.SpecialTokens())
-	if err := tok.Close(); err != nil {
+	begins, err := addedBOS(tok)
+	text := ollamaModelfile(tok.ChatTemplate(), tok.SpecialTokens(), begins)
+	if err := errors.Join(err, tok.Close()); err != nil {
 		return err
 	}
 	return weights.WriteFile(filepath.Join(out, modelfile), []byte(text))
 }
 
-// ollamaModelfile says how Ollama runs the model. Its TEMPLATE is found by rendering the chat template and kept only
+// addedBOS is the text of the begin token where the tokenizer puts it before every text, as llama.cpp then does; else "".
+func addedBOS(tok *dataset.Tokenizer) (string, error) {
+	text, id := tok.BOS()
+	ids, err := tok.EncodeSpecial("a")
+	if err != nil || len(ids) == 0 || id < 0 || ids[0] != id {
+		return "", err
+	}
+	return text, nil
+}
+
+// ollamaModelfile says how Ollama runs the model; begin is what llama.cpp puts before the prompt. Its TEMPLATE is found by rendering the chat template and kept only
 // when it gives the same text on chats it was not made from; otherwise the file says that there is none.
-func ollamaModelfile(source string, specials map[string]string) string {
+func ollamaModelfile(source string, specials map[string]string, begin string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# ollama create my-model -f %s\nFROM ./%s\n", modelfile, ggufFile)
-	p, err := newTurns(source, specials)
+	p, err := newTurns(source, specials, begin)
 	switch {
 	case source == "":
 		b.WriteString("# The model has no chat template: prompts are continued as they are.\nTEMPLATE \"\"\"{{ .Prompt }}\"\"\"\n")
@@ -81,6 +91,7 @@ func ollamaModelfile(source string, specials map[string]string) string {
 type turns struct {
 	template *jinja.Template
 	specials map[string]string
+	begin    string // left out of every rendering, since llama.cpp adds it
 
 	opening    string // before the first message where no system message is given; may hold a default one
 	head, tail map[string]string
@@ -96,7 +107,7 @@ const (
 )
 
 // newTurns takes a template apart and checks the result.
-func newTurns(source string, specials map[string]string) (*turns, error) {
+func newTurns(source string, specials map[string]string, begin string) (*turns, error) {
 	if source == "" {
 		return nil, nil
 	}
@@ -107,7 +118,7 @@ func newTurns(source string, specials map[string]string) (*turns, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &turns{template: parsed, specials: specials, head: map[string]string{}, tail: map[string]string{}}
+	t := &turns{template: parsed, specials: specials, begin: begin, head: map[string]string{}, tail: map[string]string{}}
 	if !t.split() || !t.holds() {
 		return nil, fmt.Errorf("the chat template does more than to put text around messages")
 	}
@@ -123,7 +134,7 @@ func chatOf(turns ...string) [][2]string {
 	return chat
 }
 
-// render gives the text of a chat without the begin token, which llama.cpp adds by itself.
+// render gives the text of a chat without what llama.cpp puts before it.
 func (t *turns) render(chat [][2]string, reply bool) (string, error) {
 	messages := make([]any, len(chat))
 	for i, m := range chat {
@@ -137,7 +148,7 @@ func (t *turns) render(chat [][2]string, reply bool) (string, error) {
 		kwargs.Set(role, token)
 	}
 	out, err := t.template.RenderChat(jinja.ChatInput{Messages: messages, AddGenerationPrompt: reply, Kwargs: kwargs}, jinja.Limits{})
-	return strings.TrimPrefix(out.Text, cmp.Or(t.specials["bos_token"], "\x00")), err
+	return strings.TrimPrefix(out.Text, t.begin), err
 }
 
 // split finds the parts from four chats; false when the template does not fall into such parts.

@@ -17,25 +17,26 @@ func TestOllamaModelfile(t *testing.T) {
 	specials := map[string]string{"bos_token": "<s>", "eos_token": "<|im_end|>"}
 	for _, c := range []struct {
 		name, source string
+		begin        string
 		want         []string
 	}{
-		{"roles with a default system message", chatML, []string{
+		{"roles with a default system message", chatML, "", []string{
 			"{{ if not .System }}<|im_start|>system\nYou are a test.<|im_end|>\n{{ end }}",
 			"{{ else if eq .Role \"user\" }}<|im_start|>user\n{{ .Content }}<|im_end|>\n",
 			"{{ end }}{{ end }}<|im_start|>assistant\n\"\"\"", "PARAMETER stop \"<|im_end|>\"\n",
 		}},
-		{"a begin token, which llama.cpp adds", "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
+		{"a begin token, which llama.cpp adds", "{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}", "<s>",
 			[]string{"TEMPLATE \"\"\"{{ range .Messages }}{{ if eq .Role \"system\" }}[system]{{ .Content }}\n"}},
-		{"quotes and braces", `{% for m in messages %}{{ '{{"' + m.role + '"}}' + m.content + "\n" }}{% endfor %}{% if add_generation_prompt %}{{ '{{"a"}}' }}{% endif %}`,
+		{"quotes and braces", `{% for m in messages %}{{ '{{"' + m.role + '"}}' + m.content + "\n" }}{% endfor %}{% if add_generation_prompt %}{{ '{{"a"}}' }}{% endif %}`, "",
 			[]string{`{{ "{{\"user\"}}" }}{{ .Content }}`}},
-		{"the system message in the last question", `{% for m in messages %}{% if m.role == 'user' %}[INST] {% if loop.last and messages[0].role == 'system' %}{{ messages[0].content }} {% endif %}{{ m.content }} [/INST]{% elif m.role == 'assistant' %}{{ m.content }}</s>{% endif %}{% endfor %}`,
+		{"the system message in the last question", `{% for m in messages %}{% if m.role == 'user' %}[INST] {% if loop.last and messages[0].role == 'system' %}{{ messages[0].content }} {% endif %}{{ m.content }} [/INST]{% elif m.role == 'assistant' %}{{ m.content }}</s>{% endif %}{% endfor %}`, "",
 			[]string{"# No TEMPLATE: "}},
 		{"answers changed", `{% for m in messages %}[{{ m.role }}]{{ m.content | replace('b', '') }}
-{% endfor %}`, []string{"# No TEMPLATE: "}},
-		{"a date", "{{ strftime_now('%Y') }}" + chatML, []string{"# No TEMPLATE: the chat template writes today's date"}},
-		{"none", "", []string{`TEMPLATE """{{ .Prompt }}"""`}},
+{% endfor %}`, "", []string{"# No TEMPLATE: "}},
+		{"a date", "{{ strftime_now('%Y') }}" + chatML, "", []string{"# No TEMPLATE: the chat template writes today's date"}},
+		{"none", "", "", []string{`TEMPLATE """{{ .Prompt }}"""`}},
 	} {
-		got := ollamaModelfile(c.source, specials)
+		got := ollamaModelfile(c.source, specials, c.begin)
 		for _, want := range append(c.want, "FROM ./model.gguf\n") {
 			if !strings.Contains(got, want) {
 				t.Errorf("%s: the Modelfile lacks %q:\n%s", c.name, want, got)
