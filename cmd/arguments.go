@@ -42,14 +42,21 @@ func (f flagSet) parse(args []string) (arguments, error) {
 			continue
 		}
 		name, value, inline := strings.Cut(name, "=")
+		if name == "config" && slices.Contains(f.values, "recipe") {
+			name = "recipe" // what TRL's command line calls it
+		}
 		if slices.Contains(f.switches, name) && !inline {
 			a.switches[name] = true
 			continue
 		}
-		isOption := f.options && slices.Contains(recipes.Keys(), strings.ReplaceAll(name, "-", "_"))
 		isValue, isList := slices.Contains(f.values, name), slices.Contains(f.lists, name)
-		if !isOption && !isValue && !isList {
-			return a, fmt.Errorf("unknown flag --%s", name)
+		if !isValue && !isList {
+			taken, err := f.option(&a, name, value, inline, args[i+1:])
+			if err != nil {
+				return a, err
+			}
+			i += taken
+			continue
 		}
 		if !inline {
 			if i++; i >= len(args) {
@@ -57,16 +64,65 @@ func (f flagSet) parse(args []string) (arguments, error) {
 			}
 			value = args[i]
 		}
-		switch {
-		case isValue:
+		if isValue {
 			a.values[name] = value
-		case isList:
+		} else {
 			a.lists[name] = append(a.lists[name], value)
-		default:
-			a.overrides = append(a.overrides, strings.ReplaceAll(name, "-", "_")+"="+value)
 		}
 	}
 	return a, nil
+}
+
+// option reads a flag that is an option of a recipe, in the forms that TRL's
+// command line takes: --packing, --no_packing, --packing true, --learning-rate
+// 1e-5, --report_to wandb tensorboard. It returns how many of the arguments
+// that follow belong to it.
+func (f flagSet) option(a *arguments, name, value string, inline bool, following []string) (taken int, err error) {
+	if !f.options {
+		return 0, fmt.Errorf("unknown flag --%s", name)
+	}
+	key := strings.ReplaceAll(name, "-", "_")
+	kind, known := recipes.KindOf(key)
+	if !known {
+		if positive, negated := strings.CutPrefix(key, "no_"); negated && !inline {
+			if kind, known := recipes.KindOf(positive); known && kind == recipes.KindBool {
+				a.overrides = append(a.overrides, positive+"=false")
+				return 0, nil
+			}
+		}
+		return 0, fmt.Errorf("unknown flag --%s: %s", name, recipes.UnknownKey(key))
+	}
+	switch {
+	case inline:
+	case kind == recipes.KindBool:
+		value = "true"
+		if len(following) > 0 && recipes.IsSwitchWord(following[0]) {
+			value, taken = following[0], 1
+		}
+	case kind == recipes.KindList:
+		for taken < len(following) && !strings.HasPrefix(following[taken], "--") && !isOverride(following[taken]) {
+			taken++
+		}
+		if taken > 1 {
+			value = recipes.ListText(following[:taken])
+		} else if taken == 1 {
+			value = following[0]
+		}
+	case len(following) > 0:
+		value, taken = following[0], 1
+	}
+	if !inline && taken == 0 && kind != recipes.KindBool {
+		return 0, fmt.Errorf("--%s needs a value", name)
+	}
+	a.overrides = append(a.overrides, key+"="+value)
+	return taken, nil
+}
+
+// isOverride reports whether an argument is key=value with a key that exists.
+func isOverride(arg string) bool {
+	key, _, ok := strings.Cut(arg, "=")
+	_, known := recipes.KindOf(key)
+	return ok && known
 }
 
 // recipe reads the recipe that --recipe names, or the defaults without one,

@@ -45,8 +45,8 @@ func Check(ctx context.Context, in *Input) ([]Finding, error) {
 		return nil, err
 	}
 	in.outlineRows(found)
-	for _, family := range []func(*Input, *facts) []Finding{rowFindings, valueFindings, maskFindings, stopFindings, lengthFindings,
-		textFindings, columnFindings, duplicateFindings, stepFindings, emptyStepFindings, tokenFindings, exportFindings, evalFindings} {
+	for _, family := range []func(*Input, *facts) []Finding{rowFindings, valueFindings, maskFindings, unusedMaskFindings, stopFindings, lengthFindings,
+		textFindings, columnFindings, duplicateFindings, stepFindings, emptyStepFindings, tokenFindings, adapterFindings, exportFindings, evalFindings} {
 		list = append(list, family(in, found)...)
 	}
 	return Sorted(append(list, in.problems...)), nil
@@ -96,7 +96,11 @@ func recipeFindings(in *Input) []Finding {
 		list = append(list, Finding{ID: c.ID, Severity: c.Severity, Message: c.In(in.Language), Fix: Fix(c.Fix)})
 	}
 	for _, n := range in.Recipe.Notes() {
-		list = append(list, Finding{ID: "old-name", Severity: recipes.SeverityNote, Message: in.say(n.English, n.Chinese)})
+		found := Finding{ID: "old-name", Severity: recipes.SeverityNote, Message: in.say(n.English, n.Chinese)}
+		if n.Severity == recipes.SeverityWarning {
+			found.ID, found.Severity = "key-without-effect", n.Severity
+		}
+		list = append(list, found)
 	}
 	return list
 }

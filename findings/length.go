@@ -29,8 +29,12 @@ func lengthFindings(in *Input, f *facts) []Finding {
 			with(in, "%[1]d rows (%[2]s) are longer than max_length %[3]d and are cut into pieces, of which only the first begins at the beginning.",
 				"%[1]d 行（%[2]s）超过 max_length %[3]d，会被切成几段，只有第一段从头开始。", fix, limit))
 	}
+	stays := in.cut()
+	if r.Packing { // bfd cuts rows as truncation does before it lays them together
+		stays = window{limit: limit}
+	}
 	lost := rowsFinding(in, f, "answers-cut", recipes.SeverityError, func(row *rowFacts) bool {
-		return long(row) && row.Trained > 0 && !in.cut().trains(row) && !r.Packing
+		return long(row) && row.Trained > 0 && !stays.trains(row)
 	})
 	if lost != nil && lost.Share < 0.01 {
 		lost.Severity = recipes.SeverityWarning
@@ -40,7 +44,7 @@ func lengthFindings(in *Input, f *facts) []Finding {
 		cut.Severity = recipes.SeverityNote
 	}
 	stops := rowsFinding(in, f, "eos-cut", recipes.SeverityWarning, func(row *rowFacts) bool {
-		return long(row) && row.Stop >= 0 && !stopKept(in, row)
+		return long(row) && row.Stop >= 0 && !stays.stops(row)
 	})
 	if stops != nil && stops.Share < 0.01 {
 		stops.Severity = recipes.SeverityNote
@@ -52,15 +56,6 @@ func lengthFindings(in *Input, f *facts) []Finding {
 			"%[1]d 行（%[2]s）在 max_length %[3]d 处失去结束符：它们教模型没完没了。", fix, limit),
 		cut.with(in, "%[1]d rows (%[2]s) are longer than max_length %[3]d and are cut.",
 			"%[1]d 行（%[2]s）超过 max_length %[3]d，会被截断。", fix, limit))
-}
-
-// stopKept says whether a row's stop token stays; packing with bfd cuts rows like truncation does.
-func stopKept(in *Input, row *rowFacts) bool {
-	w := in.cut()
-	if in.Recipe.Packing {
-		w = window{limit: int32(*in.Recipe.MaxLength)}
-	}
-	return w.stops(row)
 }
 
 // longer proposes the max_length that keeps 99% of the rows whole, or all of

@@ -9,12 +9,14 @@ import (
 
 // rowFindings are rows that cannot be prepared, and chats that cannot teach an answer.
 func rowFindings(in *Input, f *facts) []Finding {
-	failed := rowsFinding(in, f, "row-error", recipes.SeverityError, func(r *rowFacts) bool { return r.has(flagFailed) })
+	failed := rowsFinding(in, f, "row-error", recipes.SeverityError, func(r *rowFacts) bool { return r.has(flagFailed) && !r.has(flagUnmasked) })
 	example := ""
 	if failed != nil {
 		rows := make([]int, 0, len(f.failures))
 		for i := range f.failures {
-			rows = append(rows, i)
+			if !f.rows[i].has(flagUnmasked) {
+				rows = append(rows, i)
+			}
 		}
 		slices.Sort(rows)
 		if len(rows) > 0 {
@@ -24,6 +26,9 @@ func rowFindings(in *Input, f *facts) []Finding {
 	return gather(
 		failed.with(in, "%[1]d rows (%[2]s) cannot be prepared and would stop the run; the first: %[3]s",
 			"%[1]d 行（%[2]s）无法预处理，会使运行停止；第一处：%[3]s", Fix{}, example),
+		rowsFinding(in, f, "no-assistant-tokens", recipes.SeverityError, func(r *rowFacts) bool { return r.has(flagUnmasked) }).
+			with(in, "%[1]d rows (%[2]s) have no token that counts as the assistant's, so assistant_only_loss masks them whole and stops the run, as TRL does: they have no assistant turn, or the template's generation markers do not cover it.",
+				"%[1]d 行（%[2]s）没有任何词元算作助手的，assistant_only_loss 会盖住整行并使运行停止（TRL 也如此）：它们没有助手轮次，或模板的生成标记没有覆盖它。", Fix{"assistant_only_loss", "false"}),
 		rowsFinding(in, f, "no-answer", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagNoAnswer) }).
 			with(in, "%[1]d chats (%[2]s) have no assistant turn, so there is no answer to learn; with assistant_only_loss such a row stops TRL.",
 				"%[1]d 段对话（%[2]s）没有助手轮次，无答案可学；启用 assistant_only_loss 时 TRL 会因此停止。", Fix{}),

@@ -20,6 +20,7 @@ type Accelerate struct {
 	Offload     bool   // parameters or optimizer states in main memory
 	Sharding    string // FSDP's sharding strategy, "" when none
 	UseCPU      bool
+	Splits      int // processes that share one row (context or sequence parallelism), 0 for none
 	Accumulates int // gradient_accumulation_steps in the DeepSpeed part, 0 for none or "auto"
 	Clips       float64
 }
@@ -74,7 +75,17 @@ func ParseAccelerate(name string, data []byte) (*Accelerate, error) {
 		a.Precision = "no"
 	}
 	a.Processes, a.Machines = atLeastOne(o["num_processes"]), atLeastOne(o["num_machines"])
+	if a.Kind == "NO" {
+		a.Processes = 1 // accelerate launches one, whatever num_processes says
+	}
 	a.UseCPU, _ = o["use_cpu"].(bool)
+	if p, ok := o["parallelism_config"].(Object); ok {
+		for _, k := range []string{"parallelism_config_cp_size", "parallelism_config_sp_size"} {
+			if n, ok := asFloat(p[k]); ok && n > 1 {
+				a.Splits = int(n)
+			}
+		}
+	}
 	a.readDeepspeed(o)
 	a.readFSDP(o)
 	return a, nil
@@ -106,6 +117,12 @@ func (a *Accelerate) readFSDP(o Object) {
 	a.Sharding = text(f["fsdp_sharding_strategy"])
 	if a.Sharding == "" {
 		a.Sharding = "FULL_SHARD"
+		switch reshard := strings.ToUpper(text(f["fsdp_reshard_after_forward"])); reshard { // FSDP2 says it in other words
+		case "FALSE", "SHARD_GRAD_OP":
+			a.Sharding = "SHARD_GRAD_OP"
+		case "HYBRID_SHARD", "NO_SHARD":
+			a.Sharding = reshard
+		}
 	}
 	a.Offload, _ = f["fsdp_offload_params"].(bool)
 }
@@ -127,6 +144,9 @@ func atLeastOne(v any) int {
 	return int(n)
 }
 
+// replicas is how many micro-batches a step of the launched processes takes at once.
+func (a *Accelerate) replicas() int { return max(1, a.Processes/max(1, a.Splits)) }
+
 // Explain says in sentences what the configuration asks for, what that does, and
 // what it means for a run in sftui.
 func (a *Accelerate) Explain(l Language) []string {
@@ -142,9 +162,20 @@ func (a *Accelerate) Explain(l Language) []string {
 	case a.Kind == "DEEPSPEED" && a.ZeroStage == 3:
 		out = append(out, pick("DeepSpeed ZeRO-3: each GPU holds a part of the weights, gradients and optimizer moments, and layers are gathered when they are needed.",
 			"DeepSpeed ZeRO-3：每张卡只存一部分权重、梯度与优化器状态，用到某层时再收集。"))
+	case a.Kind == "DEEPSPEED" && a.ZeroStage == 1:
+		out = append(out, pick("DeepSpeed ZeRO-1: the optimizer moments are divided among the GPUs, weights and gradients are whole on each.",
+			"DeepSpeed ZeRO-1：优化器状态分摊到各卡，权重与梯度在每张卡上都是完整的。"))
+	case a.Kind == "DEEPSPEED" && a.ZeroStage == 0:
+		out = append(out, pick("DeepSpeed without ZeRO: every GPU holds the whole model, as with DDP.",
+			"不启用 ZeRO 的 DeepSpeed：与 DDP 一样，每张卡都有完整模型。"))
 	case a.Kind == "DEEPSPEED":
 		out = append(out, pick(fmt.Sprintf("DeepSpeed ZeRO-%d: gradients and optimizer moments are divided among the GPUs, the weights are whole on each.", a.ZeroStage),
 			fmt.Sprintf("DeepSpeed ZeRO-%d：梯度与优化器状态分摊到各卡，权重在每张卡上都是完整的。", a.ZeroStage)))
+	case a.Kind == "FSDP" && a.Sharding == "SHARD_GRAD_OP":
+		out = append(out, pick("FSDP SHARD_GRAD_OP: gradients and moments are divided among the GPUs, and the weights stay whole between forward and backward, much as with ZeRO-2.",
+			"FSDP SHARD_GRAD_OP：梯度与状态分摊到各卡，权重在前向与反向之间保持完整，类似 ZeRO-2。"))
+	case a.Kind == "FSDP" && a.Sharding == "NO_SHARD":
+		out = append(out, pick("FSDP NO_SHARD: nothing is divided, as with DDP.", "FSDP NO_SHARD：不切分，与 DDP 相同。"))
 	case a.Kind == "FSDP":
 		out = append(out, pick("FSDP "+a.Sharding+": PyTorch's own sharding of weights, gradients and moments over the GPUs.",
 			"FSDP "+a.Sharding+"：PyTorch 自带的切分，把权重、梯度与状态分布到各卡。"))
@@ -156,9 +187,13 @@ func (a *Accelerate) Explain(l Language) []string {
 	default:
 		out = append(out, pick("Launch type "+a.Kind+".", "启动类型 "+a.Kind+"。"))
 	}
-	if n := a.Processes; n > 1 {
-		out = append(out, pick(fmt.Sprintf("%d processes on %d machine(s): each step takes %d times per_device_train_batch_size rows; on one device multiply gradient_accumulation_steps by %d to keep the steps the same.", n, a.Machines, n, n),
-			fmt.Sprintf("%d 个进程、%d 台机器：每步取 %d 倍 per_device_train_batch_size 行；在单设备上把 gradient_accumulation_steps 乘以 %d 可保持步子不变。", n, a.Machines, n, n)))
+	if a.Splits > 1 {
+		out = append(out, pick(fmt.Sprintf("%d processes share each row, so that longer rows fit; they take the same rows, not more of them.", a.Splits),
+			fmt.Sprintf("每行由 %d 个进程分担，以放下更长的行；它们取的是相同的行，而不是更多的行。", a.Splits)))
+	}
+	if n := a.replicas(); n > 1 {
+		out = append(out, pick(fmt.Sprintf("%d processes on %d machine(s): each step takes %d times per_device_train_batch_size rows; on one device multiply gradient_accumulation_steps by %d to keep the steps the same.", a.Processes, a.Machines, n, n),
+			fmt.Sprintf("%d 个进程、%d 台机器：每步取 %d 倍 per_device_train_batch_size 行；在单设备上把 gradient_accumulation_steps 乘以 %d 可保持步子不变。", a.Processes, a.Machines, n, n)))
 	}
 	if a.Offload {
 		out = append(out, pick("Parts of the model are kept in main memory, which saves GPU memory and costs much speed.", "部分模型放在内存中，省显存但大幅降低速度。"))
@@ -181,8 +216,8 @@ func (a *Accelerate) Explain(l Language) []string {
 // to what the configuration would have launched.
 func (a *Accelerate) Suggest(r *Recipe) []Fix {
 	var out []Fix
-	if a.Processes > 1 {
-		out = append(out, Fix{"gradient_accumulation_steps", fmt.Sprint(r.GradientAccumulationSteps * a.Processes)})
+	if n := a.replicas(); n > 1 {
+		out = append(out, Fix{"gradient_accumulation_steps", fmt.Sprint(r.GradientAccumulationSteps * n)})
 	}
 	if a.Precision == "bf16" && !r.MixedBf16() {
 		out = append(out, Fix{"bf16", "true"})

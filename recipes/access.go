@@ -178,3 +178,33 @@ func Diff(a, b *Recipe) []Change {
 	}
 	return out
 }
+
+// KindOf returns the kind of value that a key takes, by its current or an old
+// name; an old name that nothing took the place of takes any text.
+func KindOf(key string) (Kind, bool) {
+	if o, ok := optionTable().byKey[key]; ok {
+		return o.kind, true
+	}
+	old, ok := oldName(key)
+	switch {
+	case !ok:
+		return "", false
+	case old.convert != nil || old.toggle:
+		return KindBool, true
+	case old.Kept():
+		return optionTable().byKey[old.Replacement].kind, true
+	}
+	return KindString, true
+}
+
+// IsSwitchWord reports whether a text is one of the words for on and off that
+// TRL's command line takes.
+func IsSwitchWord(s string) bool {
+	_, err := decodeBool(scalar("!!str", s))
+	return err == nil
+}
+
+// ListText writes texts as the value of an option that is a list.
+func ListText(items []string) string {
+	return strings.TrimSuffix(encodeNode(listNode(items), true), "\n")
+}

@@ -67,7 +67,7 @@ func when(hit bool, english, chinese, fixKey, fixValue string) *clash {
 // It looks at the recipe alone: no file is opened.
 func (r *Recipe) Conflicts() []Conflict {
 	var all []Conflict
-	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), launchRules(), ourRules()} {
+	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), trackingRules(), launchRules(), shardRules(), ourRules()} {
 		for _, u := range rules {
 			if c := u.check(r); c != nil {
 				all = append(all, Conflict{ID: u.id, Severity: u.severity, Keys: strings.Fields(u.keys),

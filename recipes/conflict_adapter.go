@@ -46,6 +46,11 @@ func adapterRules() []rule {
 				"PEFT cannot apply lora_dropout to lora_target_parameters and refuses the combination.",
 				"PEFT 不能对 lora_target_parameters 使用 lora_dropout，会拒绝这一组合。", "lora_dropout", "0")
 		}},
+		{"dora-on-parameters", SeverityError, "lora_target_parameters use_dora", func(r *Recipe) *clash {
+			return when(r.UsePeft && len(r.LoraTargetParameters) > 0 && r.UseDora,
+				"PEFT cannot apply use_dora to lora_target_parameters and refuses the combination.",
+				"PEFT 不能对 lora_target_parameters 使用 use_dora，会拒绝这一组合。", "use_dora", "false")
+		}},
 		{"adapter-task", SeverityError, "lora_task_type", func(r *Recipe) *clash {
 			return when(r.UsePeft && !strings.EqualFold(r.LoraTaskType, "CAUSAL_LM"),
 				fmt.Sprintf("lora_task_type %s is for another kind of model; a language model that continues text is CAUSAL_LM.", r.LoraTaskType),

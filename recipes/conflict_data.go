@@ -63,8 +63,8 @@ func sourceRules() []rule {
 		}},
 		{"two-data-sets", SeverityNote, "dataset_mixture dataset_name", func(r *Recipe) *clash {
 			return when(r.DatasetName != "" && r.DatasetMixture != nil,
-				"Both dataset_name and dataset_mixture are given; dataset_name is used and the mixture is ignored, as in open-r1.",
-				"同时给出了 dataset_name 与 dataset_mixture；与 open-r1 一样使用前者，忽略混合数据集。", "dataset_name", "null")
+				"Both dataset_name and dataset_mixture are given; the mixture is used and dataset_name is ignored, as in open-r1.",
+				"同时给出了 dataset_name 与 dataset_mixture；与 open-r1 一样使用混合数据集，忽略前者。", "dataset_name", "null")
 		}},
 		{"streaming-without-max-steps", SeverityError, "dataset_streaming max_steps", func(r *Recipe) *clash {
 			return when(r.DatasetStreaming && r.MaxSteps <= 0,

@@ -30,6 +30,11 @@ func lossRules() []rule {
 				"label_smoothing_factor and loss_type dft are two different losses; choose one.",
 				"label_smoothing_factor 与 loss_type dft 是两种不同的损失，请二选一。", "label_smoothing_factor", "0")
 		}},
+		{"smoothing-old", SeverityNote, "label_smoothing_factor", func(r *Recipe) *clash {
+			return when(r.LabelSmoothingFactor > 0 && r.LossType == "nll",
+				"label_smoothing_factor is on its way out of TRL's SFTTrainer, where it costs an extra forward pass each step.",
+				"label_smoothing_factor 将从 TRL 的 SFTTrainer 中移除；在那里它每步多做一次前向。", "label_smoothing_factor", "0")
+		}},
 		{"strong-smoothing", SeverityWarning, "label_smoothing_factor", func(r *Recipe) *clash {
 			return when(r.LabelSmoothingFactor > 0.3,
 				fmt.Sprintf("label_smoothing_factor %g gives that share of the target to all other words, which blurs the answers; 0.05 to 0.1 is usual.", r.LabelSmoothingFactor),

@@ -16,6 +16,11 @@ func memoryRules() []rule {
 				"TRL refuses liger_kernel_config with fused_linear_cross_entropy, because it replaces the forward pass that TRL has replaced itself.",
 				"TRL 拒绝 liger_kernel_config 中的 fused_linear_cross_entropy，因为它会替换 TRL 自己已改写的前向。", "liger_kernel_config", "null")
 		}},
+		{"liger-old", SeverityNote, "use_liger_kernel", func(r *Recipe) *clash {
+			return when(r.UseLigerKernel,
+				"use_liger_kernel is on its way out of TRL, which computes its loss without the full logits by itself, as sftui does.",
+				"TRL 将移除 use_liger_kernel：TRL 与 sftui 一样，本身就不必保留完整 logits 来计算损失。", "use_liger_kernel", "false")
+		}},
 		{"liger-config-unused", SeverityNote, "liger_kernel_config use_liger_kernel", func(r *Recipe) *clash {
 			return when(len(r.LigerKernelConfig) > 0 && !r.UseLigerKernel,
 				"liger_kernel_config is given, but use_liger_kernel is off.",

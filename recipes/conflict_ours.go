@@ -3,6 +3,7 @@ package recipes
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Optimizers lists the values of optim that sftui trains with.
@@ -33,20 +34,15 @@ func ourRules() []rule {
 				fmt.Sprintf("optim %s does not read optim_args; adam_beta1, adam_beta2, adam_epsilon and weight_decay set it.", r.Optim),
 				fmt.Sprintf("optim %s 不读取 optim_args；请用 adam_beta1、adam_beta2、adam_epsilon 与 weight_decay 设置。", r.Optim), "optim_args", "null")
 		}},
-		{"schedule-not-supported", SeverityError, "lr_scheduler_type", func(r *Recipe) *clash {
-			return when(r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy",
-				fmt.Sprintf("lr_scheduler_type %s is not supported by sftui; cosine falls gently by itself.", r.LrSchedulerType),
-				fmt.Sprintf("sftui 不支持 lr_scheduler_type %s；cosine 会自行平缓下降。", r.LrSchedulerType), "lr_scheduler_type", "cosine")
-		}},
 		{"sampling-not-supported", SeverityError, "train_sampling_strategy", func(r *Recipe) *clash {
-			return when(r.TrainSamplingStrategy != "random" && r.TrainSamplingStrategy != "sequential",
-				fmt.Sprintf("train_sampling_strategy %s is not supported by sftui, which lays rows end to end and has no padding to save.", r.TrainSamplingStrategy),
-				fmt.Sprintf("sftui 不支持 train_sampling_strategy %s；它让各行首尾相接，没有填充可省。", r.TrainSamplingStrategy), "train_sampling_strategy", "random")
+			return when(r.TrainSamplingStrategy == "batch_rebalance",
+				fmt.Sprintf("train_sampling_strategy %s is not supported by sftui: it balances the work of several devices, and training runs on one.", r.TrainSamplingStrategy),
+				fmt.Sprintf("sftui 不支持 train_sampling_strategy %s：它平衡多个设备的工作量，而训练在单设备上进行。", r.TrainSamplingStrategy), "train_sampling_strategy", "random")
 		}},
-		{"mixture-not-supported", SeverityError, "dataset_mixture dataset_name", func(r *Recipe) *clash {
-			return when(r.DatasetMixture != nil && r.DatasetName == "",
-				"dataset_mixture is not supported by sftui; join the files and name them in dataset_name as a file, a folder or a pattern.",
-				"sftui 不支持 dataset_mixture；请合并文件，并在 dataset_name 中以文件、文件夹或通配符指定。", "dataset_name", firstOfMixture(r))
+		{"optimizer-settings-unused", SeverityNote, "optim_target_modules optim", func(r *Recipe) *clash {
+			return when(len(r.OptimTargetModules) > 0 && !strings.Contains(r.Optim, "galore") && !strings.Contains(r.Optim, "apollo"),
+				fmt.Sprintf("optim_target_modules is for the galore and apollo optimizers; optim is %s.", r.Optim),
+				fmt.Sprintf("optim_target_modules 用于 galore 与 apollo 优化器，而 optim 为 %s。", r.Optim), "optim_target_modules", "null")
 		}},
 		{"resume-in-recipe", SeverityWarning, "resume_from_checkpoint", func(r *Recipe) *clash {
 			return when(r.ResumeFromCheckpoint != "",
@@ -54,12 +50,4 @@ func ourRules() []rule {
 				"sftui 不读取 resume_from_checkpoint；请用 `sftui train --resume --run DIR` 续训。", "resume_from_checkpoint", "null")
 		}},
 	}
-}
-
-// firstOfMixture names the mixture's first data set, as a stand-in for all.
-func firstOfMixture(r *Recipe) string {
-	if r.DatasetMixture == nil || len(r.DatasetMixture.Datasets) == 0 {
-		return "sftui:sample"
-	}
-	return r.DatasetMixture.Datasets[0].ID
 }

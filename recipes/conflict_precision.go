@@ -53,6 +53,11 @@ func precisionRules() []rule {
 				"Most CPUs have no fast bfloat16, so bf16 saves some memory there and costs speed and accuracy.",
 				"多数 CPU 没有快速的 bfloat16，在其上使用 bf16 省一点内存，却损失速度与精度。", "bf16", "false")
 		}},
+		{"tf32-on-cpu", SeverityWarning, "tf32 device use_cpu", func(r *Recipe) *clash {
+			return when(r.Tf32 != nil && *r.Tf32 && r.onCPU(),
+				"tf32 is a format of NVIDIA GPUs; on the CPU it has no effect here, and transformers refuses it.",
+				"tf32 是 NVIDIA 显卡的格式；在 CPU 上此处不起作用，而 transformers 会拒绝。", "tf32", "null")
+		}},
 		{"pure-go-device", SeverityWarning, "device", func(r *Recipe) *clash {
 			return when(r.Device == "go",
 				"device go computes without XLA at a small fraction of its speed; it is meant for tiny models.",

@@ -55,6 +55,29 @@ func scheduleRules() []rule {
 				"lr_scheduler_type warmup_stable_decay needs num_decay_steps in lr_scheduler_kwargs.",
 				"lr_scheduler_type warmup_stable_decay 需要在 lr_scheduler_kwargs 中给出 num_decay_steps。", "lr_scheduler_kwargs", "{num_decay_steps: 100}")
 		}},
+		{"lr-end-high", SeverityError, "lr_scheduler_kwargs learning_rate", func(r *Recipe) *clash {
+			end, given := asFloat(r.LrSchedulerKwargs["lr_end"])
+			if !given {
+				end = 1e-7 // transformers' own
+			}
+			fix := Fix{"lr_scheduler_kwargs", "null"}
+			if !given {
+				fix = Fix{"learning_rate", "2.0e-05"}
+			}
+			return when(r.LrSchedulerType == "polynomial" && r.LearningRate > 0 && end >= r.LearningRate,
+				fmt.Sprintf("lr_scheduler_type polynomial falls to lr_end %g, which is not below learning_rate %g; transformers refuses it.", end, r.LearningRate),
+				fmt.Sprintf("lr_scheduler_type polynomial 降到 lr_end %g，它不低于 learning_rate %g；transformers 会拒绝。", end, r.LearningRate), fix.Key, fix.Value)
+		}},
+		{"decay-shape", SeverityError, "lr_scheduler_kwargs", func(r *Recipe) *clash {
+			for _, k := range []string{"warmup_type", "decay_type"} {
+				v, given := r.LrSchedulerKwargs[k]
+				if r.LrSchedulerType == "warmup_stable_decay" && given && v != "linear" && v != "cosine" && v != "1-sqrt" {
+					return say(fmt.Sprintf("lr_scheduler_kwargs has %s %v; transformers knows linear, cosine and 1-sqrt.", k, v),
+						fmt.Sprintf("lr_scheduler_kwargs 的 %s 为 %v；transformers 只认识 linear、cosine 与 1-sqrt。", k, v), "lr_scheduler_kwargs", "{num_decay_steps: 100}")
+				}
+			}
+			return nil
+		}},
 		{"scheduler-settings", SeverityError, "lr_scheduler_kwargs lr_scheduler_type", unknownSchedulerKwargs},
 		{"adaptive-schedule-without-eval", SeverityError, "lr_scheduler_type eval_strategy", func(r *Recipe) *clash {
 			return when((r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy") && r.EvalStrategy == "no",
@@ -95,6 +118,8 @@ func schedulerKwargs(schedule string) (allowed string, checked bool) {
 		"cosine_with_min_lr":        "num_cycles min_lr min_lr_rate",
 		"cosine_warmup_with_min_lr": "num_cycles min_lr min_lr_rate warmup_lr_rate",
 		"warmup_stable_decay":       "num_decay_steps num_stable_steps warmup_type decay_type min_lr_ratio num_cycles",
+		"reduce_lr_on_plateau":      "mode factor patience threshold threshold_mode cooldown min_lr eps",
+		"greedy":                    "mode factor patience threshold threshold_mode cooldown warmup min_lr max_lr eps verbose smooth window_size reset_start",
 	}[schedule]
 	return allowed, checked
 }

@@ -140,9 +140,27 @@ func TestConflicts(t *testing.T) {
 		{"loss-not-supported", SeverityError, "loss_type: dft"},
 		{"optimizer-not-supported", SeverityError, "optim: lomo"},
 		{"optimizer-args-unread", SeverityWarning, "optim: adamw_torch\noptim_args: momentum=0.9"},
-		{"schedule-not-supported", SeverityError, "lr_scheduler_type: greedy\neval_strategy: epoch\neval_holdout: 0.1"},
-		{"sampling-not-supported", SeverityError, "train_sampling_strategy: group_by_length"},
-		{"mixture-not-supported", SeverityError, "dataset_name: null\ndataset_mixture: {datasets: [{id: a}]}"},
+		{"sampling-not-supported", SeverityError, "train_sampling_strategy: batch_rebalance"},
+		{"unknown-tracker", SeverityError, "report_to: [wandb, wandbb]"},
+		{"metric-unknown", SeverityError, "metric_for_best_model: accuracy\nload_best_model_at_end: true\neval_strategy: epoch\nsave_strategy: epoch\neval_holdout: 0.1"},
+		{"metric-unknown", SeverityError, "metric_for_best_model: eval_bleu\nsave_strategy: best\neval_strategy: epoch\neval_holdout: 0.1"},
+		{"do-eval-alone", SeverityNote, "do_eval: yes"},
+		{"fsdp-option", SeverityError, "fsdp: fully_shard auto_wrap"},
+		{"fsdp-option", SeverityError, "fsdp: [hybrid_shard, auto_wrap]"},
+		{"fsdp-wrap-policy", SeverityError, "fsdp: full_shard\nfsdp_config: {fsdp_auto_wrap_policy: transformer}"},
+		{"sharded-save-only", SeverityError, "save_only_model: true\nfsdp: full_shard\nfsdp_config: {state_dict_type: SHARDED_STATE_DICT}"},
+		{"zero3-selective", SeverityError, "use_peft: true\nlearning_rate: 2e-4\ngradient_checkpointing_kwargs: {selective: true}\ndeepspeed: {zero_optimization: {stage: 3}}"},
+		{"sequence-parallel-loss", SeverityError, "parallelism_config: {sp_size: 2}\nlabel_smoothing_factor: 0.1"},
+		{"sequence-parallel-loss", SeverityError, "parallelism_config: '{\"sp_size\": 4}'\nloss_type: dft"},
+		{"stream-dispatch", SeverityNote, "dataset_streaming: true\nmax_steps: 5\naccelerator_config: {dispatch_batches: true}"},
+		{"lr-end-high", SeverityError, "lr_scheduler_type: polynomial\nlr_scheduler_kwargs: {lr_end: 0.1}"},
+		{"lr-end-high", SeverityError, "lr_scheduler_type: polynomial\nlearning_rate: 1.0e-7"},
+		{"decay-shape", SeverityError, "lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 10, decay_type: exponential}"},
+		{"dora-on-parameters", SeverityError, "use_peft: true\nlearning_rate: 2e-4\nuse_dora: true\nlora_target_parameters: [a]"},
+		{"tf32-on-cpu", SeverityWarning, "tf32: true\nuse_cpu: true"},
+		{"liger-old", SeverityNote, "use_liger_kernel: true"},
+		{"smoothing-old", SeverityNote, "label_smoothing_factor: 0.1"},
+		{"optimizer-settings-unused", SeverityNote, "optim_target_modules: [q_proj]"},
 		{"resume-in-recipe", SeverityWarning, "resume_from_checkpoint: runs/a"},
 	}
 	covered := map[string]bool{}
@@ -166,7 +184,7 @@ func TestConflicts(t *testing.T) {
 			}
 		})
 	}
-	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), launchRules(), ourRules()} {
+	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), trackingRules(), launchRules(), shardRules(), ourRules()} {
 		for _, u := range rules {
 			if !covered[u.id] {
 				t.Errorf("no test triggers %s", u.id)

@@ -62,10 +62,10 @@ func (o *option) wrap(v any, err error) (reflect.Value, error) {
 // that has no None but for which emptiness is a value of its own takes that.
 func (o *option) none() (reflect.Value, error) {
 	t := reflect.TypeFor[Recipe]().FieldByIndex(o.index).Type
-	if o.nullable || o.kind == KindList {
+	if o.nullable || o.kind == KindList || o.kind == KindBool { // None is false to Python
 		return reflect.Zero(t), nil
 	}
-	return reflect.Value{}, fmt.Errorf("must be %s, but it is empty (null)", o.expected())
+	return reflect.Value{}, fmt.Errorf("must be %s, but it is empty (null); leave the line out for the default", o.expected())
 }
 
 // isNone recognizes Python's None written as text for an option that has one.
@@ -154,13 +154,13 @@ func mismatch(want string, n *yaml.Node) error {
 	return fmt.Errorf("must be %s, but %s", want, found(n))
 }
 
-// decodeBool accepts YAML 1.1's words too, as PyYAML does.
+// decodeBool accepts YAML 1.1's words, as PyYAML does, and the short forms of TRL's command line.
 func decodeBool(n *yaml.Node) (any, error) {
-	if n.Kind == yaml.ScalarNode && n.ShortTag() != "!!int" && n.ShortTag() != "!!float" {
+	if n.Kind == yaml.ScalarNode {
 		switch strings.ToLower(strings.TrimSpace(n.Value)) {
-		case "true", "yes", "on", "y":
+		case "true", "yes", "on", "y", "t", "1":
 			return true, nil
-		case "false", "no", "off", "n":
+		case "false", "no", "off", "n", "f", "0":
 			return false, nil
 		}
 	}
@@ -197,7 +197,11 @@ func scalarNumber(n *yaml.Node) (float64, bool) {
 		return 0, false
 	}
 	s := strings.ReplaceAll(strings.TrimSpace(n.Value), "_", "")
-	if i, err := strconv.ParseInt(s, 0, 64); err == nil {
+	base := 0 // 010 is octal to YAML 1.1, but a text "010" is ten to Python
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
+		base = 10
+	}
+	if i, err := strconv.ParseInt(s, base, 64); err == nil {
 		return float64(i), true
 	}
 	f, err := strconv.ParseFloat(s, 64)
@@ -230,6 +234,9 @@ func (o *option) decodeString(n *yaml.Node) (any, error) {
 		return nil, mismatch(o.expected(), n)
 	}
 	v := n.Value
+	if on, err := decodeBool(n); o.key == "fsdp" && err == nil && on == false { // transformers 5 takes true and false
+		return "", nil
+	}
 	if len(o.enum) == 0 {
 		return v, nil
 	}
@@ -268,11 +275,8 @@ func (o *option) canonical(v string, n *yaml.Node) string {
 			return "no" // YAML 1.1 readers turn an unquoted no into false
 		}
 	case "include_num_input_tokens_seen":
-		if boolean && strings.EqualFold(v, "true") {
-			return "all"
-		}
-		if boolean && strings.EqualFold(v, "false") {
-			return "no"
+		if on, err := decodeBool(n); err == nil {
+			return map[any]string{true: "all", false: "no"}[on]
 		}
 	case "dtype":
 		if short, ok := map[string]string{"bf16": "bfloat16", "fp16": "float16", "half": "float16", "fp32": "float32", "float": "float32"}[v]; ok {

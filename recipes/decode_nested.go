@@ -110,7 +110,14 @@ func plainScalar(n *yaml.Node) any {
 			return i
 		}
 	case "!!float":
-		if f, err := strconv.ParseFloat(strings.ReplaceAll(n.Value, "_", ""), 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		text := strings.ToLower(strings.ReplaceAll(n.Value, "_", ""))
+		switch strings.TrimPrefix(strings.TrimPrefix(text, "+"), "-") {
+		case ".inf":
+			return math.Inf(1 - 2*strings.Count(text, "-"))
+		case ".nan":
+			return math.NaN()
+		}
+		if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsInf(f, 0) {
 			return f
 		}
 	}

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -125,6 +126,12 @@ func pythonWouldMisread(s string) bool {
 
 // formatFloat writes a number that PyYAML reads as one too: it takes 2e-05 for a text.
 func formatFloat(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return ".nan"
+	case math.IsInf(f, 0):
+		return map[bool]string{true: "-.inf", false: ".inf"}[f < 0]
+	}
 	s := strconv.FormatFloat(f, 'g', -1, 64)
 	if mantissa, exponent, ok := strings.Cut(s, "e"); ok && !strings.Contains(mantissa, ".") {
 		return mantissa + ".0e" + exponent

@@ -58,6 +58,9 @@ func Parse(name string, data []byte) (*Recipe, error) {
 	if looksLikeAccelerate(root) {
 		return nil, Errors{{File: name, Message: "this is a launch configuration of accelerate, not a recipe; `sftui recipe show` explains it"}}
 	}
+	if err := otherTrainer(name, root); err != nil {
+		return nil, Errors{err}
+	}
 	if errs := r.apply(name, root); len(errs) > 0 {
 		return nil, errs
 	}
@@ -126,6 +129,7 @@ func (r *Recipe) apply(name string, root *yaml.Node) Errors {
 	if err != nil {
 		return Errors{located(name, "", root.Line, err)}
 	}
+	pairs = r.fromTRLMixture(pairs)
 	var errs Errors
 	table := optionTable()
 	given := map[string]bool{}
@@ -197,7 +201,10 @@ func (r *Recipe) assign(o *option, n *yaml.Node, from Origin) error {
 
 // applyOld takes an old name's value over, unless the current name is given too.
 func (r *Recipe) applyOld(old OldName, value *yaml.Node, replaced bool, from Origin) error {
-	note := Note{Key: old.Name, Line: from.Line, English: old.English, Chinese: old.Chinese}
+	note := Note{Key: old.Name, Line: from.Line, English: old.English, Chinese: old.Chinese, Severity: SeverityNote}
+	if on, err := decodeBool(resolve(value)); old.alters && !isNull(resolve(value)) && (err != nil || on == true) {
+		note.Severity = SeverityWarning
+	}
 	defer func() { r.addNote(note) }()
 	if !old.Kept() {
 		return nil

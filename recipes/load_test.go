@@ -75,7 +75,7 @@ func TestParseErrors(t *testing.T) {
 		{"hyphens", "learning-rate: 1", 1, []string{`"learning_rate"`}},
 		{"peer's name", "micro_batch_size: 1", 1, []string{"axolotl", `"per_device_train_batch_size"`}},
 		{"word for number", "learning_rate: fast", 1, []string{"learning_rate must be a number", `"fast"`}},
-		{"number for switch", "packing: 1", 1, []string{"packing must be true or false", "number 1"}},
+		{"number for switch", "packing: 2", 1, []string{"packing must be true or false", "number 2"}},
 		{"list for number", "max_steps: [1, 2]", 1, []string{"whole number", "a list of 2"}},
 		{"fraction for whole", "max_steps: 1.5", 1, []string{"whole number", "1.5"}},
 		{"mapping for text", "run_name: {a: b}", 1, []string{"a text", "a mapping was found"}},

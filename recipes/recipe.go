@@ -89,10 +89,13 @@ func (o Origin) String() string {
 // Note is something worth telling about how a recipe was read: an old name that
 // was taken for a new one, a key that is accepted and ignored.
 type Note struct {
-	Key     string
-	Line    int // 0 when not from a file
-	English string
-	Chinese string
+	Key  string
+	Line int // 0 when not from a file
+	// Severity is SeverityWarning where the run does without something that
+	// the recipe asks for; "" counts as SeverityNote.
+	Severity Severity
+	English  string
+	Chinese  string
 }
 
 // Notes returns what there is to say about how the recipe was read, in order.

@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,6 +16,8 @@ type OldName struct {
 	English     string // what became of it
 	Chinese     string
 
+	toggle  bool                        // its value was true or false
+	alters  bool                        // without it, what is trained is not what was meant
 	convert func(*yaml.Node) *yaml.Node // value of the replacement; nil keeps the value, a nil result means "nothing to set"
 }
 
@@ -46,6 +49,7 @@ func OldNames() []OldName {
 		same("peft_lora_alpha", "lora_alpha"),
 		same("preprocessing_num_workers", "dataset_num_proc"),
 		same("xpu_backend", "ddp_backend"),
+		same("dataset_split", "dataset_train_split"),
 		{Name: "warmup_ratio", Replacement: "warmup_steps",
 			English: "warmup_ratio was folded into warmup_steps, where a value below 1 is a share of all steps; it is used for that.",
 			Chinese: "warmup_ratio 已并入 warmup_steps（小于 1 的值表示占总步数的比例），其值照常生效。"},
@@ -58,7 +62,12 @@ func OldNames() []OldName {
 			English: "gradient_checkpointing_use_reentrant is now the entry use_reentrant of gradient_checkpointing_kwargs; it is used for that.",
 			Chinese: "gradient_checkpointing_use_reentrant 现为 gradient_checkpointing_kwargs 里的 use_reentrant，其值照常生效。"},
 	}
-	return append(table, removedNames(gone)...)
+	table = append(append(table, removedNames(gone)...), visionNames()...)
+	switches := strings.Fields("overwrite_output_dir save_safetensors use_mps_device use_ipex jit_mode_eval tpu_metrics_debug split_batches use_auth_token vision_model single_gpu")
+	for i := range table {
+		table[i].toggle = slices.Contains(switches, table[i].Name)
+	}
+	return table
 }
 
 // removedNames are the options that nothing took the place of.

@@ -1,0 +1,44 @@
+package recipes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// trackingRules are about where metrics are reported and by which metric a model is chosen.
+func trackingRules() []rule {
+	return []rule{
+		{"unknown-tracker", SeverityError, "report_to", func(r *Recipe) *clash {
+			for _, t := range r.ReportTo {
+				if !slices.Contains(trackers(), strings.ToLower(t)) {
+					return say(fmt.Sprintf("report_to names %q, which transformers does not know and stops at; it knows %s.", shorten(t), strings.Join(trackers(), ", ")),
+						fmt.Sprintf("report_to 中的 %q 不是 transformers 认识的工具，会因此停止；可用的有 %s。", shorten(t), strings.Join(trackers(), "、")), "report_to", "none")
+				}
+			}
+			return nil
+		}},
+		{"metric-unknown", SeverityError, "metric_for_best_model", func(r *Recipe) *clash {
+			used := r.LoadBestModelAtEnd || r.SaveStrategy == "best" || r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy"
+			name := strings.TrimPrefix(r.MetricForBestModel, "eval_")
+			return when(used && name != "" && !slices.Contains(metrics(), name),
+				fmt.Sprintf("metric_for_best_model %s is not among what an evaluation gives (%s), so transformers stops at the first one.", r.MetricForBestModel, strings.Join(metrics(), ", ")),
+				fmt.Sprintf("metric_for_best_model %s 不在评估给出的指标（%s）之中，transformers 会在第一次评估时停止。", r.MetricForBestModel, strings.Join(metrics(), "、")), "metric_for_best_model", "eval_loss")
+		}},
+		{"do-eval-alone", SeverityNote, "do_eval eval_strategy", func(r *Recipe) *clash {
+			return when(r.DoEval && r.EvalStrategy == "no" && !r.EvalOnStart && r.IsSet("do_eval"),
+				"do_eval is a flag for scripts and starts no evaluation: eval_strategy is no, so nothing is evaluated.",
+				"do_eval 只是脚本的标志，不会启动评估：eval_strategy 为 no，因此不会评估。", "do_eval", "false")
+		}},
+	}
+}
+
+// trackers are the names that transformers takes in report_to.
+func trackers() []string {
+	return strings.Fields("none all azure_ml clearml codecarbon comet_ml dagshub dvclive flyte kubeflow mlflow neptune swanlab tensorboard trackio wandb")
+}
+
+// metrics are what an evaluation of TRL's SFTTrainer gives, without eval_.
+func metrics() []string {
+	return strings.Fields("loss mean_token_accuracy entropy num_tokens aux_loss runtime samples_per_second steps_per_second")
+}
