@@ -18,39 +18,8 @@ func upper(s string) string {
 	return string(out)
 }
 
-// specialUpper are the letters whose upper case is more than one letter.
-func specialUpper(r rune) string {
-	switch r {
-	case 'ß':
-		return "SS"
-	case 'ŉ':
-		return "ʼN"
-	case 'ǰ':
-		return "J̌"
-	case 'ΐ':
-		return "Ϊ́"
-	case 'ΰ':
-		return "Ϋ́"
-	case 'և':
-		return "ԵՒ"
-	case 'ﬀ':
-		return "FF"
-	case 'ﬁ':
-		return "FI"
-	case 'ﬂ':
-		return "FL"
-	case 'ﬃ':
-		return "FFI"
-	case 'ﬄ':
-		return "FFL"
-	case 'ﬅ', 'ﬆ':
-		return "ST"
-	}
-	return ""
-}
-
 func appendUpper(b []byte, r rune) []byte {
-	if s := specialUpper(r); s != "" {
+	if s := upperMany[r]; s != "" {
 		return append(b, s...)
 	}
 	return appendRune(b, unicode.ToUpper(r))
@@ -62,17 +31,22 @@ func lower(s string) string {
 	}
 	out := make([]byte, 0, len(s))
 	rs := runes(s)
-	for i, r := range rs {
-		switch {
-		case r == 'İ':
-			out = append(out, "i̇"...)
-		case r == 'Σ' && finalSigma(rs, i):
-			out = append(out, "ς"...)
-		default:
-			out = appendRune(out, unicode.ToLower(r))
-		}
+	for i := range rs {
+		out = appendLower(out, rs, i)
 	}
 	return string(out)
+}
+
+// appendLower appends the lower case of the code point at i.
+func appendLower(b []byte, rs []rune, i int) []byte {
+	switch r := rs[i]; {
+	case r == 'İ':
+		return append(b, "i̇"...)
+	case r == 'Σ' && finalSigma(rs, i):
+		return append(b, "ς"...)
+	default:
+		return appendRune(b, unicode.ToLower(r))
+	}
 }
 
 // finalSigma tells whether the sigma at i ends a word.
@@ -100,21 +74,15 @@ func casefold(s string) string {
 	}
 	var out []byte
 	for _, r := range runes(s) {
-		switch {
-		case r == 'ß' || r == 'ẞ':
-			out = append(out, "ss"...)
-		case r == 'ς':
-			out = append(out, "σ"...)
-		case r == 'ſ':
-			out = append(out, 's')
-		case r == 'µ':
-			out = append(out, "μ"...)
-		case r == 'İ':
-			out = append(out, "i̇"...)
-		case specialUpper(r) != "":
-			out = append(out, lower(specialUpper(r))...)
+		switch many := foldMany[r]; {
+		case many != "":
+			out = append(out, many...)
+		case r == 'ı', r >= 0x13A0 && r <= 0x13F5: // Cherokee folds to its capitals
+			out = appendRune(out, r)
+		case r >= 0x13F8 && r <= 0x13FD, r >= 0xAB70 && r <= 0xABBF:
+			out = appendRune(out, unicode.ToUpper(r))
 		default:
-			out = appendRune(out, unicode.ToLower(r))
+			out = appendRune(out, unicode.ToLower(unicode.ToUpper(r)))
 		}
 	}
 	return string(out)
@@ -122,11 +90,15 @@ func casefold(s string) string {
 
 func swapCase(s string) string {
 	out := make([]byte, 0, len(s))
-	for _, r := range runes(s) {
-		if unicode.IsUpper(r) {
-			out = appendRune(out, unicode.ToLower(r))
-		} else {
+	rs := runes(s)
+	for i, r := range rs {
+		switch {
+		case isUpper(r):
+			out = appendLower(out, rs, i)
+		case isLower(r):
 			out = appendUpper(out, r)
+		default:
+			out = appendRune(out, r)
 		}
 	}
 	return string(out)
@@ -134,9 +106,8 @@ func swapCase(s string) string {
 
 // appendTitle appends r as the first letter of a word.
 func appendTitle(b []byte, r rune) []byte {
-	if s := specialUpper(r); s != "" {
-		first, w := nextRune(s)
-		return append(appendRune(b, first), lower(s[w:])...)
+	if s := titleMany[r]; s != "" {
+		return append(b, s...)
 	}
 	return appendRune(b, unicode.ToTitle(r))
 }
@@ -160,10 +131,16 @@ func titleCase(s string) string {
 		} else {
 			out = appendTitle(out, r)
 		}
-		inside = unicode.IsUpper(r) || unicode.IsLower(r) || unicode.IsTitle(r)
+		inside = isUpper(r) || isLower(r) || unicode.IsTitle(r)
 	}
 	return string(out)
 }
+
+// isUpper and isLower tell case as Python does, which counts the letters that
+// Unicode lists beside its categories, such as ª.
+func isUpper(r rune) bool { return unicode.IsUpper(r) || unicode.Is(unicode.Other_Uppercase, r) }
+
+func isLower(r rune) bool { return unicode.IsLower(r) || unicode.Is(unicode.Other_Lowercase, r) }
 
 // oneCase tells whether the cased letters are all of one case and there is one.
 func oneCase(s string, up bool) bool {
@@ -172,12 +149,12 @@ func oneCase(s string, up bool) bool {
 		switch {
 		case unicode.IsTitle(r):
 			return false
-		case unicode.IsUpper(r):
+		case isUpper(r):
 			if !up {
 				return false
 			}
 			found = true
-		case unicode.IsLower(r):
+		case isLower(r):
 			if up {
 				return false
 			}
@@ -192,12 +169,12 @@ func isTitle(s string) bool {
 	inside, found := false, false
 	for _, r := range runes(s) {
 		switch {
-		case unicode.IsUpper(r) || unicode.IsTitle(r):
+		case isUpper(r) || unicode.IsTitle(r):
 			if inside {
 				return false
 			}
 			inside, found = true, true
-		case unicode.IsLower(r):
+		case isLower(r):
 			if !inside {
 				return false
 			}

@@ -238,8 +238,6 @@ func appendJSONString(b []byte, s string, ascii bool) []byte {
 			b = append(b, '\\', 'b')
 		case '\f':
 			b = append(b, '\\', 'f')
-		case 0x7F:
-			b = append(b, c)
 		default:
 			if r > 0xFFFF {
 				r -= 0x10000

@@ -335,6 +335,9 @@ func bigQuotient(x, y *big.Int) (any, error) {
 		return nil, fail(kindZero, "division by zero")
 	}
 	f, _ := new(big.Rat).SetFrac(x, y).Float64()
+	if x.Sign() == 0 && y.Sign() < 0 {
+		return math.Copysign(0, -1), nil
+	}
 	if math.IsInf(f, 0) {
 		return nil, fail(kindOverflow, "integer division result too large for a float")
 	}

@@ -90,11 +90,11 @@ func (w wrapper) wrap(line string) []string {
 	return lines
 }
 
-// breakAt is where a word too long for a line is cut: after a hyphen if one lies in the room left.
+// breakAt is where a word too long for a line is cut: after a hyphen if one
+// lies in the room left, which may be none.
 func (w wrapper) breakAt(word []rune, room int) int {
-	cut := max(room, 1)
 	if !w.hyphens || len(word) <= room {
-		return min(cut, len(word))
+		return min(room, len(word))
 	}
 	for i := min(room, len(word)) - 1; i > 0; i-- {
 		if word[i] != '-' {
@@ -107,7 +107,7 @@ func (w wrapper) breakAt(word []rune, room int) int {
 		}
 		break
 	}
-	return min(cut, len(word))
+	return min(room, len(word))
 }
 
 func blank(s string) bool { return trimLeft(s, isSpace) == "" }
