@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -82,23 +83,39 @@ func (t *csvTable) readHeader(name string, header <-chan []byte) error {
 	if err != nil {
 		return fmt.Errorf("(header of %s) %w", name, err)
 	}
-	seen := map[string]int{}
 	for i, c := range cells {
 		if c == "" {
-			c = fmt.Sprintf("Unnamed: %d", i)
+			cells[i] = fmt.Sprintf("Unnamed: %d", i)
 		}
-		unique := c
-		for n := 1; seen[unique] > 0; n++ {
-			unique = fmt.Sprintf("%s.%d", c, n)
-		}
-		seen[unique]++
-		t.names = append(t.names, unique)
 	}
+	t.names = uniqueNames(cells)
 	t.kinds = make([]csvKind, len(t.names))
 	for i := range t.kinds {
 		t.kinds[i] = csvString // until infer has seen the first rows
 	}
 	return nil
+}
+
+// uniqueNames numbers columns of one name as pandas does: a, a.1, a.2, leaving
+// out the names that another column has already.
+func uniqueNames(columns []string) []string {
+	out := slices.Clone(columns)
+	times := map[string]int{}
+	for i, name := range columns {
+		unique, n := name, times[name]
+		for n > 0 {
+			times[name] = n + 1
+			unique = fmt.Sprintf("%s.%d", name, n)
+			if slices.Contains(columns, unique) {
+				n++
+			} else {
+				n = times[unique]
+			}
+		}
+		out[i] = unique
+		times[unique] = n + 1
+	}
+	return out
 }
 
 // infer finds each column's narrowest kind over the first rows.

@@ -6,7 +6,7 @@ import (
 )
 
 // csvScanner finds the records of a CSV file. Line breaks inside quotes belong
-// to the cell; blank lines are skipped; the first record goes to header.
+// to the cell; lines of nothing but blanks are skipped, as pandas does; the first record goes to header.
 type csvScanner struct {
 	sep    byte
 	header chan<- []byte
@@ -20,7 +20,7 @@ type csvScanner struct {
 	quoted     bool // inside a quoted cell
 	fresh      bool // at the beginning of a cell
 	closing    bool // after a quote that ends the cell unless it is doubled
-	blank      bool // nothing but the record's beginning so far
+	blank      bool // nothing but blanks so far
 }
 
 // scanCSV reads r to its end.
@@ -59,9 +59,10 @@ func (s *csvScanner) take(c byte, pos int64) error {
 	case c == '\n' || c == '\r':
 		return s.end(pos)
 	default:
-		s.fresh, s.closing, s.blank = c == s.sep, false, false
+		s.fresh, s.closing = c == s.sep, false
+		s.blank = s.blank && c != s.sep && (c == ' ' || c == '\t')
 	}
-	if !s.headerDone && !s.blank {
+	if !s.headerDone {
 		if s.first = append(s.first, c); len(s.first) > scanBuffer {
 			return errors.New("line 1: the header is longer than 1 MB; is it a CSV file?")
 		}
@@ -76,6 +77,7 @@ func (s *csvScanner) end(pos int64) error {
 	s.fresh, s.closing, s.blank = true, false, true
 	switch {
 	case blank:
+		s.first = s.first[:0]
 		return nil
 	case !s.headerDone:
 		s.headerDone = true

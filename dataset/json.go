@@ -26,7 +26,7 @@ func openJSON(ctx context.Context, in *input) (Source, error) {
 	switch {
 	case len(head) > 0 && head[0] == '[':
 		scan, unit = scanArray, "row"
-	case spansLines(head):
+	case spansLines(head), severalOnLine(head):
 		scan, unit = scanStream, "row"
 	}
 	wrapped := func(r io.Reader, emit func(start, length, line int64) error) error {
@@ -75,6 +75,19 @@ func inferJSON(src *recordSource, array bool) []string {
 		return schema.applyDict(row), nil
 	}
 	return schema.keys
+}
+
+// severalOnLine reports whether the first line holds one object after the other.
+func severalOnLine(head []byte) bool {
+	line, _, _ := bytes.Cut(head, []byte("\n"))
+	values := 0
+	err := scanStream(bytes.NewReader(line), func(start, _, _ int64) error {
+		if line[start] == '{' {
+			values++
+		}
+		return nil
+	})
+	return err == nil && values > 1 && bytes.Count(line, []byte("}{"))+bytes.Count(line, []byte("} {")) > 0
 }
 
 // spansLines reports whether the first value of head is an object that goes on

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"math"
+	"math/big"
 	"regexp"
 	"strconv"
 	"strings"
@@ -134,16 +135,28 @@ func tenDecimals(f float64) string {
 	return text + tail
 }
 
-// rewritten is a number of a file that datasets writes again before it reads it.
-func rewritten(f float64) float64 {
+// rewritten is a number of a file that datasets writes again before it reads
+// it; what JSON cannot hold is written as null.
+func rewritten(f float64) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return f
+		return nil
 	}
 	out, err := strconv.ParseFloat(tenDecimals(f), 64)
 	if err != nil {
 		return f
 	}
 	return out
+}
+
+// bigNumber is a whole number of more than 64 bits, for which datasets has no
+// type: a fraction, and in a file that it writes again at most the largest
+// number of 64 bits.
+func bigNumber(n *big.Int, again bool) float64 {
+	f, _ := new(big.Float).SetInt(n).Float64()
+	if again {
+		f = min(f, math.MaxUint64)
+	}
+	return f
 }
 
 // mapFloats replaces the floating-point numbers in v; lists and objects are changed in place.

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 
@@ -63,7 +64,7 @@ func (s *jsonSchema) see(v any) {
 	case string:
 		s.texts = true
 	default: // a whole number of more than 64 bits
-		s.ints = true
+		s.floats = true
 	}
 	kinds := 0
 	for _, seen := range [...]bool{s.dicts, s.lists, s.bools, s.texts, s.ints || s.floats} {
@@ -190,6 +191,8 @@ func (s *jsonSchema) apply(v any) any {
 		if s.again {
 			return rewritten(v)
 		}
+	case *big.Int:
+		return bigNumber(v, s.again)
 	}
 	return v
 }
@@ -226,5 +229,5 @@ func (s *jsonSchema) applyDict(d *jinja.Dict) *jinja.Dict {
 
 // trivial reports that apply returns any value of this place unchanged.
 func (s *jsonSchema) trivial() bool {
-	return !s.any && !s.dicts && !s.lists && !(s.floats && (s.ints || s.again))
+	return !s.any && !s.dicts && !s.lists && !s.floats
 }
