@@ -265,6 +265,9 @@ func (a *app) topLine() string {
 // facts is what is open: model · data · device.
 func (a *app) facts() string {
 	var parts []string
+	if t := a.train.on; t != nil && (a.page == pageTrain || a.page == pageSamples) {
+		return visible(t.run.Name()) // what is open elsewhere may be another model and other data
+	}
 	if m := a.data.modelName(); m != "" {
 		parts = append(parts, m)
 	}

@@ -100,6 +100,9 @@ func (a *app) watch(gen int, r *run.Run, from int64, wait time.Duration) tea.Cmd
 				return nil
 			}
 			events, next, err := r.Events(from)
+			if _, gone := os.Stat(r.Dir); errors.Is(gone, os.ErrNotExist) {
+				return runEventsMsg{gen: gen, gone: true}
+			}
 			if errors.Is(err, run.ErrRewound) {
 				return runEventsMsg{gen: gen, rewound: true}
 			}

@@ -88,8 +88,18 @@ func (a *app) adoptRecipe(r *run.Run) tea.Cmd {
 	if a.opt.Recipe != "" || a.opt.Data != "" || a.opt.Model != "" || len(a.opt.Edits) > 0 {
 		return nil
 	}
-	return a.loadRecipe(r.Dir)
+	return func() tea.Msg {
+		if !exists(r.Path(startedWith)) && !exists(r.Path(run.RecipeFile)) {
+			return nil // a run copied without its recipe: the one that is open stays
+		}
+		return recipeThereMsg{r.Dir}
+	}
 }
+
+// recipeThereMsg tells that a run has a recipe to open.
+type recipeThereMsg struct{ dir string }
+
+func (m recipeThereMsg) apply(a *app) tea.Cmd { return a.loadRecipe(m.dir) }
 
 // refresh reads the list anew.
 func (p *runsPage) refresh() tea.Cmd { return tea.Batch(p.a.listRuns(false), p.readChosen()) }
@@ -156,6 +166,9 @@ func (p *runsPage) resume() tea.Cmd {
 		return a.say(inkWarn, a.t("This run is live; enter opens it."))
 	case s.State == run.Finished:
 		return a.say(inkWarn, a.t("This run is finished; there is nothing to resume."))
+	}
+	if s.Checkpoint == "" {
+		return a.say(inkWarn, a.t("This run has no checkpoint to go on from; e opens its recipe and g starts it again."))
 	}
 	a.push(&question{title: a.t("Resume this run?"),
 		lines:   []string{a.tf("%s goes on from its last checkpoint; steps after that are done again.", s.Name)},

@@ -12,8 +12,9 @@ var chineseTrain = map[string]string{
 	"this run has no steps":                                  "此次训练没有任何一步",
 	"on the way to the first step":                           "正在准备第一步",
 	"%s parameters, %s trained":                              "%s 个参数，训练其中 %s",
-	"first step":                                             "第一步",
-	"it also compiles, so it is slower than the others":      "它还要编译，所以比其他步慢",
+	"%s used":                                                "已用 %s", "limit %s": "上限 %s",
+	"first step": "第一步",
+	"it also compiles, so it is slower than the others":                                                 "它还要编译，所以比其他步慢",
 	"Charts come with the first step. You may leave with q: the run goes on, and sftui finds it again.": "图表在第一步完成后出现。可以按 q 离开：训练会继续，sftui 会再找到它。",
 
 	"step %s  loss %s  norm %s  lr %s  %s trained tokens  %s": "第 %s 步  损失 %s  范数 %s  学习率 %s  %s 个训练词元  %s",
@@ -59,6 +60,10 @@ var chineseTrain = map[string]string{
 	"The run answers its prompts before the first step; they appear here in a moment.":                                                                                                          "训练会在第一步之前回答提示；稍后显示在这里。",
 	"This run has no prompts to answer: give sample_prompts (page 3, group sftui), or an evaluation data set whose first rows are asked.":                                                       "此次训练没有要回答的提示：请设置 sample_prompts（第 3 页 sftui 组），或给出评估数据集，用它最前面的几行提问。",
 
+	"its folder has been deleted":                                                         "它的文件夹已被删除",
+	"The folder of this run has been deleted: %s":                                         "此次训练的文件夹已被删除：%s",
+	"The run's process is gone, and it had no checkpoint yet; g starts it again.":         "训练进程已消失，且还没有检查点；按 g 重新开始。",
+	"This run has no checkpoint to go on from; e opens its recipe and g starts it again.": "此次训练没有可恢复的检查点；按 e 打开它的配方，再按 g 重新开始。",
 	"%s at step %s":                       "%s（第 %s 步）",
 	"differs from its parent in":          "与父训练的不同之处",
 	"Start a new run from which weights?": "从哪份权重开始新的训练？",

@@ -4,6 +4,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -330,4 +332,36 @@ func TestRunThatCannotBegin(t *testing.T) {
 	d.send(runExitedMsg{gen: d.a.train.gen, said: "sftui train: no such data"})
 	d.press("4").want("The run failed.", "sftui train: no such data")
 	d.golden("train_failed")
+}
+
+// A run whose folder is deleted while it is watched stays on the screen, and the
+// watching ends.
+func TestRunFolderDeletedWhileWatched(t *testing.T) {
+	d, f := liveRun(t, 120, 40, steps(30))
+	if err := os.RemoveAll(f.r.Dir); err != nil {
+		t.Fatal(err)
+	}
+	d.poll()
+	d.want("has been deleted", "✗ died", "step 30", "loss 2").golden("train_deleted")
+	if n := len(d.wait); n != 0 {
+		for _, c := range d.wait {
+			if strings.Contains(runtimeName(reflect.ValueOf(c).Pointer()), "watch") {
+				t.Error("a run that is gone is watched")
+			}
+		}
+	}
+	if err := os.MkdirAll(f.r.Dir, 0o755); err != nil { // for the end of the fake run
+		t.Fatal(err)
+	}
+}
+
+// A run whose process was killed says so, and what there is to do.
+func TestRunKilledWhileWatched(t *testing.T) {
+	for _, size := range sizes {
+		d, f := liveRun(t, size[0], size[1], steps(30))
+		f.st.PID = 1 << 30 // nobody's
+		f.write()
+		d.poll()
+		d.want("✗ died", "had no checkpoint yet").press("s").want("No run is live").press("5", "r").want("no checkpoint to go on from").golden("runs_died")
+	}
 }

@@ -9,6 +9,9 @@ import (
 // panes are the metrics that have something to show, the loss always first.
 func (p *trainPage) panes() []metric {
 	list := []metric{metricLoss}
+	if p.on != nil && p.on.series[metricLoss].Len() == 0 {
+		return list // a reading before the first step has no step to be drawn at
+	}
 	for m := metricMemory; m < metricEval; m++ {
 		if p.on != nil && p.on.series[m].Len() > 0 {
 			list = append(list, m)

@@ -49,6 +49,7 @@ type runEventsMsg struct {
 	events  []run.Event
 	next    int64
 	rewound bool
+	gone    bool // the folder has been deleted
 	status  run.Status
 	known   bool
 	log     string
@@ -62,6 +63,12 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 		return nil
 	}
 	t := p.on
+	if m.gone {
+		// What was read stays on the screen; there is nothing more to read.
+		t.known, t.status.State, t.status.Message = true, run.Died, a.t("its folder has been deleted")
+		p.tune, p.busy = nil, ""
+		return tea.Batch(a.say(inkError, "✗ "+a.tf("The folder of this run has been deleted: %s", t.run.Dir)), a.listRuns(false))
+	}
 	if m.rewound {
 		// The run was resumed from an earlier step: what came after never happened.
 		fresh := newTracker(p.gen, t.run, t.started)
@@ -116,6 +123,9 @@ func (p *trainPage) ended() tea.Cmd {
 	case run.Failed:
 		return a.say(inkError, "✗ "+a.tf("The run failed: %s", st.Message))
 	case run.Died:
+		if st.Checkpoint == "" {
+			return a.say(inkError, "✗ "+a.t("The run's process is gone, and it had no checkpoint yet; g starts it again."))
+		}
 		return a.say(inkError, "✗ "+a.t("The run's process is gone. Page 5 resumes it from its last checkpoint."))
 	}
 	return nil

@@ -136,6 +136,16 @@ func (p *trainPage) beforeLines(w, h int) []string {
 		fact("device", b.Device)
 	}
 	fact("folder", t.run.Dir)
+	if st := t.status; st.MemoryBytes > 0 && !t.state().Over() {
+		text := a.tf("%s used", size(st.MemoryBytes))
+		if st.MemoryForecast > 0 {
+			text += " · " + a.tf("forecast %s", size(st.MemoryForecast))
+		}
+		if st.MemoryLimit > 0 {
+			text += " · " + a.tf("limit %s", size(st.MemoryLimit))
+		}
+		fact("memory", text)
+	}
 	lines = append(lines, "")
 	for i, ph := range t.phases {
 		if i+1 < len(t.phases) {

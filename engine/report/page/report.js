@@ -144,7 +144,7 @@
     for (const t of ticks(from, to, Math.max(2, Math.floor(width / 110)))) {
       if (t !== Math.round(t)) continue;
       make("line", { class: "grid", x1: x(t), x2: x(t), y1: margin.top, y2: bottom }, svg);
-      make("text", { x: x(t), y: height - 7, "text-anchor": "middle" }, svg).textContent = t >= 1e6 ? t / 1e6 + "M" : String(t);
+      make("text", { x: x(t), y: height - 7, "text-anchor": x(t) > right - 16 ? "end" : "middle" }, svg).textContent = t >= 1e6 ? t / 1e6 + "M" : t >= 1e4 ? t / 1e3 + "k" : String(t);
     }
     make("line", { class: "axis", x1: margin.left, x2: right, y1: bottom, y2: bottom }, svg);
     const clip = "clip" + chart.index;
@@ -278,7 +278,8 @@
     html("span", "", chart.title, caption);
     const width = Math.max(...data.runs.flatMap((run) => keys.map((c) => run.curves[c.key]?.w || 1)));
     const note = keys.length > 1 ? keys.map((c) => c.name + (c.style === "dashed" ? " (dashed)" : c.style === "faint" ? " (faint)" : "")).join(", ") : "";
-    html("span", "quiet", [note, width > 1 ? `lowest, mean and highest of every ${width} steps` : ""].filter(Boolean).join(" · "), caption);
+    const spans = width > 1 ? `lowest, mean and highest of every ${width} steps` : "";
+    html("span", "quiet", [note, chart.large ? spans : ""].filter(Boolean).join(" · "), caption).title = spans;
     chart.svg = make("svg", { role: "img", "aria-label": chart.title }, box);
     listen(chart);
   });
