@@ -122,6 +122,9 @@ type concat struct {
 	parts []Source
 	ends  []int // ends[i] is the number of rows up to and with part i
 	err   error // of a file that cannot be opened; rows before it stay readable
+
+	schemaOnce sync.Once
+	schema     *jsonSchema // of the first file, once a row of another is asked for
 }
 
 func (c *concat) part(i int) (Source, error) {
@@ -233,7 +236,19 @@ func (c *concat) At(i int) (Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return src.At(k)
+	row, err := src.At(k)
+	if err != nil {
+		return nil, err
+	}
+	first, err := c.part(0)
+	if err != nil || src == first {
+		return row, err
+	}
+	c.schemaOnce.Do(func() { c.schema = schemaOf(first) })
+	if row, err = conformRow(row, c.schema, first.Name()); err != nil {
+		return nil, fmt.Errorf("%s %w", src.Location(k), err)
+	}
+	return row, nil
 }
 
 func (c *concat) Columns() []string { return c.columns }
