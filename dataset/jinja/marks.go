@@ -20,12 +20,9 @@ func markOf(source string) mark {
 	switch hex.EncodeToString(sum[:8]) {
 	case "cd8e9439f0570856": // Qwen2.5
 		return mark{known: true, header: "<|im_start|>assistant"}
-	case "563b1ce7d61d50a9": // DeepSeek-V3
-		return mark{known: true, drops: true}
-	case "56a1447ad31926fd", // DeepSeek-R1-Distill
-		"cfc67e5f349f3769", // Muse Glimmer
+	case "cfc67e5f349f3769", // Muse Glimmer
 		"a4c9919cbbd4acdd": // gpt-oss
-		return mark{known: true}
+		return mark{known: true, drops: true}
 	case "dcaee66df77bfbb7", // Phi-3
 		"78d976a442bcde2f": // Phi-3.5
 		return mark{known: true, header: "<|assistant|>\n", epilogue: true}

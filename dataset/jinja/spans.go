@@ -68,7 +68,8 @@ func (t *Template) renderTraced(in ChatInput, messages []any, prompt bool, lim L
 }
 
 // AssistantSpans renders a chat and finds what the assistant says in it: for a
-// template with generation blocks they are its spans. For one without they are
+// template with generation blocks they are its spans, and for some known ones
+// those of TRL's training variant, which is then rendered. For any other they are
 // derived: an assistant's turn is what the loop over the messages writes for
 // it, less the generation prompt that it must begin with, since the model is
 // given that. The text is the chat's rendering, except that reasoning which the
@@ -80,6 +81,9 @@ func (t *Template) renderTraced(in ChatInput, messages []any, prompt bool, lim L
 func (t *Template) AssistantSpans(in ChatInput, lim Limits) (Rendered, error) {
 	if t.generation {
 		return t.RenderChat(in, lim)
+	}
+	if t.training != nil {
+		return t.training.RenderChat(in, lim)
 	}
 	if in.ContinueFinalMessage {
 		return Rendered{}, fail(kindValue, "continue_final_message is not compatible with the mask of assistant tokens.")
@@ -224,10 +228,17 @@ func (t *Template) checkTurn(message any, i int, said string) error {
 	if strings.Contains(s, reasoned) && !strings.Contains(said, reasoned) && !markOf(t.text).drops {
 		return t.refuse("it leaves out the reasoning of message %d", i+1)
 	}
-	if body := strings.TrimSpace(s); body != "" && strings.HasSuffix(strings.TrimSpace(said), body) {
+	if body := strings.TrimSpace(s); body != "" && endsWithOnly(strings.TrimSpace(said), body) {
 		return t.refuse("nothing ends message %d after its content", i+1)
 	}
 	return nil
+}
+
+// endsWithOnly says whether text ends with body and has it nowhere before: what
+// ends a turn may itself be written in its content.
+func endsWithOnly(text, body string) bool {
+	before, found := strings.CutSuffix(text, body)
+	return found && !strings.Contains(before, body)
 }
 
 // withReasoning returns the turn as it is rendered last if it differs from the

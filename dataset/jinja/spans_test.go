@@ -55,6 +55,8 @@ func TestAssistantSpans(t *testing.T) {
 		{name: "another prompt", template: `{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}{{ '<model>' if add_generation_prompt }}`, messages: twoTurns, refused: "not with the generation prompt '<model>'"},
 		{name: "reasoning left out of content", template: `{% for m in messages %}<{{ m.role }}>{{ m.content.split('</think>')[-1] }}</s>{% endfor %}{{ '<assistant>' if add_generation_prompt }}`,
 			messages: `[{"role": "user", "content": "q"}, {"role": "assistant", "content": "<think>x</think>a"}]`, refused: "leaves out the reasoning of message 2"},
+		{name: "an end of turn in the content", template: loop, messages: `[{"role": "user", "content": "q"}, {"role": "assistant", "content": "</s>"}]`,
+			text: "<user>q</s><assistant></s></s>", want: []string{"</s></s>"}},
 		{name: "no end of turn", template: `{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{{ '<assistant>' if add_generation_prompt }}`, messages: twoTurns, refused: "nothing ends message 2"},
 	}
 	for _, tt := range tests {
@@ -97,6 +99,9 @@ func TestAssistantSpansEqualTRL(t *testing.T) {
 		if err != nil && !errors.As(err, &je) {
 			t.Fatal(err)
 		}
+		if base == "deepseekv3" && (err != nil || got.Text != want) { // rendered by its training variant
+			t.Errorf("deepseekv3: %v\n got %q\nwant %q", err, got.Text, want)
+		}
 		if err != nil || got.Text != want {
 			return
 		}
@@ -104,13 +109,13 @@ func TestAssistantSpansEqualTRL(t *testing.T) {
 		for _, s := range got.Spans {
 			list = append(list, []any{int64(s[0]), int64(s[1])})
 		}
-		if repr(append([]any{}, list...)) != repr(withoutEmpty(spans)) {
+		if repr(withoutEmpty(append([]any{}, list...))) != repr(withoutEmpty(spans)) {
 			c, _ := row.Get("case")
 			t.Errorf("%v, case %v: spans %s, want %s", base, c, repr(list), repr(spans))
 		}
 		same[base]++
 	})
-	for base, least := range map[string]int{"qwen2_5": 59, "qwen3": 59, "gemma": 20, "llama3": 59, "phi3": 50, "cohere": 20, "deepseekv3": 30} {
+	for base, least := range map[string]int{"qwen2_5": 59, "qwen3": 59, "gemma": 20, "llama3": 59, "phi3": 50, "cohere": 20, "deepseekv3": 59} {
 		if same[base] < least {
 			t.Errorf("%s: only %d chats come out as TRL's", base, same[base])
 		}

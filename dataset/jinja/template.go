@@ -20,6 +20,7 @@ type Template struct {
 	names      []string // context variables by number
 	blocks     bool
 	generation bool
+	training   *Template // what TRL trains on in place of a known template; nil for any other
 }
 
 // Parse reads a template. The error is an *Error that names line and column
@@ -39,7 +40,10 @@ func Parse(name, source string) (*Template, error) {
 	rs := &resolver{vars: vars, blocks: p.block}
 	t.enter, t.slots = rs.root(t.body)
 	t.names = vars.names
-	return t, nil
+	if variant, known := trainingVariant(source); known {
+		t.training, err = Parse(name, variant)
+	}
+	return t, err
 }
 
 // named puts the template's name into a parse error.
