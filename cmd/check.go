@@ -185,11 +185,7 @@ func workbenchCheck(cacheDir string, resolve func(ctx context.Context, name, rev
 		in := findings.Open(ctx, r, findings.OpenOptions{Language: lang, CacheDir: cacheDir, MaxRows: workbenchRows, ResolveModel: resolve})
 		defer func() { _ = in.Close() }()
 		list, err := findings.Check(ctx, in)
-		out := make([]ui.Finding, len(list))
-		for i, f := range list {
-			out[i] = ui.Finding{ID: f.ID, Severity: f.Severity, Rows: f.Rows, Count: f.Count, Message: f.Message, FixKey: f.Fix.Key, FixValue: f.Fix.Value}
-		}
-		return out, err
+		return shown(list), err
 	}
 }
 
@@ -198,16 +194,21 @@ type findingJSON struct {
 	ID       string            `json:"id"`
 	Severity recipes.Severity  `json:"severity"`
 	Rows     []int             `json:"rows"`
+	RowsOf   string            `json:"rows_of"` // train or eval
 	Count    int               `json:"count"`
 	Share    float64           `json:"share"`
 	Message  string            `json:"message"`
 	Fix      map[string]string `json:"fix"`
+	Advice   string            `json:"advice,omitempty"` // what to do where no option resolves it
 }
 
 func findingsToJSON(list []findings.Finding) []findingJSON {
 	out := make([]findingJSON, len(list))
 	for i, f := range list {
-		out[i] = findingJSON{ID: f.ID, Severity: f.Severity, Rows: f.Rows, Count: f.Count, Share: f.Share, Message: f.Message}
+		out[i] = findingJSON{ID: f.ID, Severity: f.Severity, Rows: f.Rows, Count: f.Count, Share: f.Share, Message: f.Message, RowsOf: "train", Advice: f.Advice}
+		if f.OfEval {
+			out[i].RowsOf = "eval"
+		}
 		if out[i].Rows == nil {
 			out[i].Rows = []int{}
 		}
@@ -222,7 +223,7 @@ func findingsToJSON(list []findings.Finding) []findingJSON {
 func printFindings(list []findings.Finding, rows int, lang recipes.Language, s streams) error {
 	marks := map[recipes.Severity]string{recipes.SeverityError: "✗", recipes.SeverityWarning: "▲", recipes.SeverityNote: "·"}
 	for _, f := range list {
-		if _, err := fmt.Fprintf(s.out, "%s %s: %s%s\n", marks[f.Severity], f.ID, f.Message, fixText(recipes.Fix(f.Fix))); err != nil {
+		if _, err := fmt.Fprintf(s.out, "%s %s: %s%s\n", marks[f.Severity], f.ID, f.Message, remedyText(f)); err != nil {
 			return err
 		}
 	}
@@ -232,4 +233,12 @@ func printFindings(list []findings.Finding, rows int, lang recipes.Language, s s
 	}
 	_, err := fmt.Fprint(s.err, last)
 	return err
+}
+
+// remedyText shows what resolves a finding: the override that does, or words.
+func remedyText(f findings.Finding) string {
+	if f.Fix.Key == "" && f.Advice != "" {
+		return "  [" + f.Advice + "]"
+	}
+	return fixText(recipes.Fix(f.Fix))
 }

@@ -76,6 +76,7 @@ func openWorkbench(ctx context.Context, o *ui.Options) error {
 		return setup.ResolveModel(ctx, name, revision, nil)
 	})
 	o.Forecast = workbenchForecast(exe)
+	o.Drifts = workbenchDrifts
 	o.Chat = func(ctx context.Context, args []string) *exec.Cmd {
 		return exec.CommandContext(ctx, exe, append([]string{"chat"}, args...)...)
 	}

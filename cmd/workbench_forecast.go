@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,9 @@ import (
 	"syscall"
 
 	"sftui/engine"
+	"sftui/engine/run"
+	"sftui/findings"
+	"sftui/recipes"
 	"sftui/ui"
 )
 
@@ -82,6 +86,33 @@ func workbenchForecast(exe string) func(context.Context, []byte, map[string]stri
 		for _, r := range f.Remedies {
 			out.Remedies = append(out.Remedies, settings(r.Set)+": "+r.Effect)
 		}
+		out.Findings = map[recipes.Language][]ui.Finding{}
+		for _, lang := range []recipes.Language{recipes.English, recipes.Chinese} {
+			out.Findings[lang] = shown(findings.FromForecast(&f, lang))
+		}
 		return out, nil
 	}
+}
+
+// workbenchDrifts are the reasons for which a run cannot be resumed with its own recipe.
+func workbenchDrifts(ctx context.Context, dir string, lang recipes.Language) ([]ui.Finding, error) {
+	r, err := recipes.Load(filepath.Join(dir, run.RecipeFile))
+	if err != nil {
+		return nil, err
+	}
+	list, err := engine.Drifts(ctx, r, host(io.Discard), dir)
+	return shown(findings.FromDrifts(list, lang)), err
+}
+
+// shown are findings as the workbench shows them; only rows of the training
+// data can be jumped to.
+func shown(list []findings.Finding) []ui.Finding {
+	out := make([]ui.Finding, len(list))
+	for i, f := range list {
+		out[i] = ui.Finding{ID: f.ID, Severity: f.Severity, Rows: f.Rows, Count: f.Count, Message: f.Message, FixKey: f.Fix.Key, FixValue: f.Fix.Value, FixText: f.Advice}
+		if f.OfEval {
+			out[i].Rows = nil
+		}
+	}
+	return out
 }

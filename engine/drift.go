@@ -17,6 +17,9 @@ import (
 type Drift struct {
 	What string // "data", "model" or "recipe"
 	Why  error
+	// Changes are the options that are not as they were, A then and B now; of
+	// "recipe" only.
+	Changes []recipes.Change
 }
 
 // Drifts compares what a recipe would train on with what a run's newest
@@ -33,7 +36,7 @@ func Drifts(ctx context.Context, r *recipes.Recipe, h Host, dir string) ([]Drift
 		return nil, err
 	}
 	if err := checkRecipe(p.recipe, r); err != nil {
-		out = append(out, Drift{"recipe", err})
+		out = append(out, Drift{What: "recipe", Why: err, Changes: fixedChanges(p.recipe, r)})
 	}
 	model, err := h.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
 	if err != nil {
@@ -45,13 +48,13 @@ func Drifts(ctx context.Context, r *recipes.Recipe, h Host, dir string) ([]Drift
 	}
 	saved := p.state.Finger
 	if err := (fingerprints{data: saved.Data, rows: saved.Rows, model: now.model}).check(saved); err != nil {
-		out = append(out, Drift{"model", err})
+		out = append(out, Drift{What: "model", Why: err})
 	}
 	if now.data, now.rows, err = preparedMark(ctx, r, model); err != nil {
 		return out, err
 	}
 	if err := (fingerprints{data: now.data, rows: now.rows, model: saved.Model}).check(saved); err != nil {
-		out = append(out, Drift{"data", err})
+		out = append(out, Drift{What: "data", Why: err})
 	}
 	return out, nil
 }

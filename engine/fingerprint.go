@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -153,15 +154,18 @@ func freeOnResume() map[string]bool {
 
 // checkRecipe names the options that changed since a checkpoint and matter.
 func checkRecipe(saved, now *recipes.Recipe) error {
-	free := freeOnResume()
 	var changed []string
-	for _, c := range recipes.Diff(saved, now) {
-		if !free[c.Key] {
-			changed = append(changed, fmt.Sprintf("%s (%s then, %s now)", c.Key, c.A, c.B))
-		}
+	for _, c := range fixedChanges(saved, now) {
+		changed = append(changed, fmt.Sprintf("%s (%s then, %s now)", c.Key, c.A, c.B))
 	}
 	if len(changed) == 0 {
 		return nil
 	}
 	return fmt.Errorf("the recipe changed since the checkpoint: %s; resume with the same values, or start a new run from the checkpoint with --from", strings.Join(changed, ", "))
+}
+
+// fixedChanges are the options that differ and may not, so that a run can go on.
+func fixedChanges(saved, now *recipes.Recipe) []recipes.Change {
+	free := freeOnResume()
+	return slices.DeleteFunc(recipes.Diff(saved, now), func(c recipes.Change) bool { return free[c.Key] })
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // cacheVersion changes when facts are gathered differently.
-const cacheVersion = 6
+const cacheVersion = 7
 
 // The facts of a row are a note that the scan of lengths keeps: the fixed part,
 // then what is particular to the row.

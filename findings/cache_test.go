@@ -128,10 +128,10 @@ func TestFactsAreOfThisData(t *testing.T) {
 	other := slices.Clone(rows)
 	other[7] = strings.Replace(other[7], "it is", "it was", 1)
 	for name, in := range map[string]*Input{
-		"a row":       openRows(t, cache, other),
-		"the loss":    openRows(t, cache, rows, "assistant_only_loss=true"),
-		"the end":     openRows(t, cache, rows, "eos_token=<|start|>"),
-		"a template":  openRows(t, cache, rows, "chat_template={% for m in messages %}{{ m.content }}{% endfor %}"),
+		"a row":      openRows(t, cache, other),
+		"the loss":   openRows(t, cache, rows, "assistant_only_loss=true"),
+		"the end":    openRows(t, cache, rows, "eos_token=<|start|>"),
+		"a template": openRows(t, cache, rows, "chat_template={% for m in messages %}{{ m.content }}{% endfor %}"),
 	} {
 		if in.scanned(t.Context()) {
 			t.Errorf("%s is another one, and the facts are taken from the cache", name)

@@ -35,20 +35,20 @@ func duplicateFindings(in *Input, f *facts) []Finding {
 
 // overlap finds evaluation rows that are trained on.
 func overlap(in *Input, f *facts, trained map[uint64]bool, duplicates bool) []Finding {
-	both := 0
+	var both []int
 	if f.eval != nil {
 		for i := range f.eval.rows {
 			if r := &f.eval.rows[i]; r.Tokens > 0 && trained[r.Hash] {
-				both++
+				both = append(both, i)
 			}
 		}
 	}
 	switch {
-	case both > 0:
-		share := float64(both) / float64(len(f.eval.rows))
-		return []Finding{{ID: "eval-overlap", Severity: recipes.SeverityWarning, Count: both, Share: share,
+	case len(both) > 0:
+		share := float64(len(both)) / float64(len(f.eval.rows))
+		return []Finding{{ID: "eval-overlap", Severity: recipes.SeverityWarning, Count: len(both), Share: share, Rows: few(both), OfEval: true,
 			Message: format(in.say("%d evaluation rows (%s of them) are trained on too, so the evaluation loss shows memory, not skill.",
-				"%d 条评估数据（占其 %s）也在训练数据中，评估损失反映的是记忆而非能力。"), both, percent(share))}}
+				"%d 条评估数据（占其 %s）也在训练数据中，评估损失反映的是记忆而非能力。"), len(both), percent(share))}}
 	case duplicates && in.Recipe.EvalHoldout > 0 && in.Recipe.EvalDatasetName == "":
 		return []Finding{{ID: "holdout-overlap", Severity: recipes.SeverityNote,
 			Message: in.say("Rows are held out for evaluation while the data has duplicates, so some of them will be trained on in another copy.",

@@ -26,7 +26,7 @@ func emptyStepFindings(in *Input, f *facts) []Finding {
 	if !slices.Contains(trained, false) || !slices.Contains(trained, true) {
 		return nil // nothing is trained at all is a finding of its own
 	}
-	order, err := engine.RecipeOrder(r, len(trained))
+	order, err := engine.RecipeOrder(r, len(trained), in.outline.Tokens)
 	if err != nil {
 		return nil // the recipe's own finding sampling-not-supported says so
 	}

@@ -47,6 +47,9 @@ func TestEvaluationFindings(t *testing.T) {
 			if f == nil || f.Severity != tt.severity || !strings.Contains(f.Message, tt.says) {
 				t.Fatalf("%+v among %+v", f, list)
 			}
+			if f.Count > 0 && (len(f.Rows) != f.Count || !f.OfEval || f.Rows[f.Count-1] != len(tt.rows)-1 && tt.id != "eval-overlap") {
+				t.Errorf("rows %v of %d, of the evaluation data: %v", f.Rows, f.Count, f.OfEval)
+			}
 			if f.Fix.Key != "" && find(checkRows(t, good, chats(40), append(options, f.Fix.Key+"="+f.Fix.Value)...), tt.id) != nil {
 				t.Errorf("still there after %v", f.Fix)
 			}

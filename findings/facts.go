@@ -292,13 +292,16 @@ func (c *collector) turn(t turn, whole string) flag {
 	if t.chat && whole != "" && trimmed != "" && !t.code && !strings.Contains(whole, trimmed) {
 		flags |= flagDropsText
 	}
+	if t.thinks != "" && whole != "" && !strings.Contains(whole, strings.TrimSpace(t.thinks)) {
+		flags |= flagDropsText
+	}
 	if t.code && strings.Contains(whole, t.written) {
 		flags |= flagCode
 	}
 	switch {
 	case t.role == "assistant" && trimmed == "" && !t.calls && !t.code:
 		flags |= flagEmptyAnswer
-	case t.chat && !knownRole(t.role):
+	case t.chat && !knownRole(t.named):
 		flags |= flagOddRole
 	}
 	return flags
@@ -359,7 +362,7 @@ func chatFlags(turns []turn, whole string) flag {
 	for _, t := range turns {
 		chat = chat || t.chat
 		answer = answer || t.role == "assistant"
-		think = think || strings.Contains(t.text, "<think>") || t.thinks
+		think = think || strings.Contains(t.text, "<think>") || t.thinks != ""
 	}
 	if !chat {
 		return 0

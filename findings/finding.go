@@ -25,8 +25,10 @@ type Finding struct {
 	Count    int     // rows concerned; 0 when it is not about rows
 	Share    float64 // of all rows, 0 to 1
 	Rows     []int   // rows concerned, from 0; at most maxRows of them
+	OfEval   bool    // they are rows of the evaluation data
 	Message  string  // one sentence in the language asked for
 	Fix      Fix
+	Advice   string // what to do in words, where no change of the recipe resolves it
 }
 
 // maxRows bounds how many rows a finding names.

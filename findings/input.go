@@ -106,10 +106,10 @@ func (in *Input) openModel(ctx context.Context, o OpenOptions) {
 // openData opens the training data, and the evaluation data where it is named.
 func (in *Input) openData(ctx context.Context) {
 	r := in.Recipe
-	if r.DatasetName == "" {
+	if r.DatasetName == "" && r.DatasetMixture == nil {
 		return // the recipe's own findings say so
 	}
-	src, err := dataset.Open(ctx, r.DatasetName, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit})
+	src, err := engine.OpenTraining(ctx, r, nil)
 	if err != nil {
 		in.problem("data-unusable", err, Fix{})
 		return
@@ -119,7 +119,7 @@ func (in *Input) openData(ctx context.Context) {
 	if r.EvalStrategy == "no" && !r.EvalOnStart || r.EvalDatasetName == "" && r.EvalHoldout > 0 {
 		return
 	}
-	if _, err := os.Stat(r.DatasetName); err == nil && r.EvalDatasetName == "" {
+	if _, err := os.Stat(r.DatasetName); r.EvalDatasetName == "" && (err == nil && r.DatasetMixture == nil || r.DatasetMixture != nil && r.DatasetMixture.TestSplitSize == nil) {
 		return // the recipe's own finding eval-without-data says so
 	}
 	eval, err := engine.OpenEvaluation(ctx, r)

@@ -40,8 +40,8 @@ func rowFindings(in *Input, f *facts) []Finding {
 		}).with(in, "%[1]d chats (%[2]s) do not end with an assistant turn; what stands behind the last answer is trained as if it were one, unless assistant_only_loss is on.",
 			"%[1]d 段对话（%[2]s）不以助手轮次结尾；除非启用 assistant_only_loss，最后回答之后的内容也会被训练。", Fix{"assistant_only_loss", "true"}),
 		rowsFinding(in, f, "odd-role", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagOddRole) }).
-			with(in, "%[1]d chats (%[2]s) have a role other than system, user, assistant and tool, which many templates drop or refuse.",
-				"%[1]d 段对话（%[2]s）含 system、user、assistant、tool 以外的角色，许多模板会丢弃或拒绝。", Fix{}),
+			with(in, "%[1]d chats (%[2]s) have a role other than system, user, assistant and tool, such as human or gpt, which templates write as it stands, drop or refuse; rename it in the data.",
+				"%[1]d 段对话（%[2]s）含 system、user、assistant、tool 以外的角色（如 human、gpt），模板会照写、丢弃或拒绝；请在数据中改名。", Fix{}),
 		rowsFinding(in, f, "null-content", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagNullText) }).
 			with(in, "%[1]d chats (%[2]s) have a message without content.",
 				"%[1]d 段对话（%[2]s）含没有内容的消息。", Fix{}),

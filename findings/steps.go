@@ -71,8 +71,11 @@ func planOf(in *Input, f *facts) plan {
 		rows = len(in.kept)
 	}
 	p := plan{rows: scale(rows - len(in.outline.Dropped)), sequences: scale(in.outline.Len())}
-	batch := r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps
-	p.perEpoch = (p.sequences + batch - 1) / batch
+	micro := (p.sequences + r.PerDeviceTrainBatchSize - 1) / r.PerDeviceTrainBatchSize
+	if r.DataloaderDropLast {
+		micro = p.sequences / r.PerDeviceTrainBatchSize
+	}
+	p.perEpoch = (micro + r.GradientAccumulationSteps - 1) / r.GradientAccumulationSteps
 	p.total = int(math.Ceil(float64(p.perEpoch) * r.NumTrainEpochs))
 	if r.MaxSteps > 0 {
 		p.total = r.MaxSteps
@@ -101,6 +104,11 @@ func stepFindings(in *Input, f *facts) []Finding {
 	if p.rows == 0 {
 		return append(list, Finding{ID: "no-rows-left", Severity: recipes.SeverityError,
 			Message: in.say("No row is left to train on.", "没有剩下可训练的行。")})
+	}
+	if r.DataloaderDropLast && p.sequences < r.PerDeviceTrainBatchSize {
+		return append(list, Finding{ID: "no-full-batch", Severity: recipes.SeverityError, Fix: Fix{"dataloader_drop_last", "false"},
+			Message: format(in.say("dataloader_drop_last leaves out the last, smaller batch, and %d sequences do not fill one of %d: an epoch has no step at all.",
+				"dataloader_drop_last 会略去最后较小的批，而 %d 个序列不足一批（%d 个）：一轮没有任何步。"), p.sequences, r.PerDeviceTrainBatchSize)})
 	}
 	if batch > p.sequences && r.MaxSteps <= 0 {
 		if batch >= 2*p.sequences {

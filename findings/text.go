@@ -17,8 +17,8 @@ func textFindings(in *Input, f *facts) []Finding {
 	}
 	list := gather(
 		rowsFinding(in, f, "template-drops", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagDropsText) }).
-			with(in, "%[1]d chats (%[2]s) lose text of a message in the template, such as think blocks of earlier turns.",
-				"%[1]d 段对话（%[2]s）在模板中丢失了消息的文本，例如较早轮次的思考块。", Fix{}),
+			with(in, "%[1]d chats (%[2]s) lose text of a message in the template, such as think blocks of earlier turns or a reasoning field that it does not write.",
+				"%[1]d 段对话（%[2]s）在模板中丢失了消息的文本，例如较早轮次的思考块，或模板不写出的推理字段。", Fix{}),
 		rowsFinding(in, f, "template-adds-think", recipes.SeverityWarning, func(r *rowFacts) bool { return r.has(flagAddsThink) }).
 			with(in, "The template writes a think block into %[1]d chats (%[2]s) whose data has none; an empty one is trained as the model's own.",
 				"模板在 %[1]d 段对话（%[2]s）中写入了数据里没有的思考块；空的思考块会被当作模型自己的话训练。", Fix{}),

@@ -10,12 +10,13 @@ import (
 // turn is one piece of a row's own text.
 type turn struct {
 	role   string // of a chat's message; assistant for a completion, "" for a prompt or text
+	named  string // the role as the row has it
 	text   string
-	chat   bool // it stands in a list of messages
-	null   bool // there is no content at all
-	calls  bool // it has tool calls, so that it needs no text
-	thinks bool // it has a field for its reasoning
-	code   bool // its content is a list, a mapping, a number … rather than text
+	chat   bool   // it stands in a list of messages
+	null   bool   // there is no content at all
+	calls  bool   // it has tool calls, so that it needs no text
+	thinks string // its reasoning, where that has a field of its own
+	code   bool   // its content is a list, a mapping, a number … rather than text
 	// written is how that content begins where a template writes it as it is.
 	written string
 }
@@ -32,7 +33,7 @@ func turnsOf(raw dataset.Row, shape dataset.Shape) []turn {
 		switch v := v.(type) {
 		case string:
 			t := turn{text: v}
-			if c.Role == "completion" {
+			if c.Role == "completion" || c.Role == "text" {
 				t.role = "assistant"
 			}
 			out = append(out, t)
@@ -74,7 +75,8 @@ func messageTurn(m dataset.Row) turn {
 	calls := first(m, "tool_calls")
 	t.calls = offered(calls)
 	t.null = content == nil && !t.calls
-	t.thinks = first(m, "reasoning_content", "thinking", "reasoning") != nil
+	t.thinks = text(first(m, "reasoning_content", "thinking", "reasoning"))
+	t.named = t.role
 	switch t.role { // names of other formats for the same parts
 	case "gpt":
 		t.role = "assistant"

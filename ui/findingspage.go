@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -86,10 +87,26 @@ func (m findingsMsg) apply(a *app) tea.Cmd {
 
 // all is what the check found, and what the recipe and the lengths say at once.
 func (p *findingsPage) all() []Finding {
-	if p.checked {
-		return p.found
+	list := p.found
+	if !p.checked {
+		list = append(p.fromRecipe(), p.fromLengths()...)
 	}
-	return append(p.fromRecipe(), p.fromLengths()...)
+	return p.withForecast(list)
+}
+
+// withForecast puts what the forecast says of memory and disk among the
+// findings, each behind those that are worse.
+func (p *findingsPage) withForecast(list []Finding) []Finding {
+	f := p.a.recipe.forecast.last
+	if f == nil || len(f.Findings[p.a.docLanguage()]) == 0 {
+		return list
+	}
+	out := slices.Concat(f.Findings[p.a.docLanguage()], list)
+	worst := []recipes.Severity{recipes.SeverityError, recipes.SeverityWarning, recipes.SeverityNote}
+	slices.SortStableFunc(out, func(x, y Finding) int {
+		return slices.Index(worst, x.Severity) - slices.Index(worst, y.Severity)
+	})
+	return out
 }
 
 // fromRecipe are the recipe's conflicts.

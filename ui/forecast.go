@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"sftui/recipes"
 	"sftui/ui/chart"
 )
 
@@ -21,6 +22,8 @@ type Forecast struct {
 	Shape string // of that micro-batch
 	// Remedies say what would need less, each as "key=value: effect".
 	Remedies []string
+	// Findings are what it comes to for memory and disk, by language.
+	Findings map[recipes.Language][]Finding
 }
 
 // ForecastPart is one part of the memory.
@@ -84,6 +87,7 @@ func (m forecastMsg) apply(a *app) tea.Cmd {
 	f := &a.recipe.forecast
 	if m.gen == f.gen {
 		f.busy, f.last, f.err = false, m.out, m.err
+		a.findings.list.Select(a.findings.list.Cursor(), len(a.findings.all()))
 	}
 	return nil
 }

@@ -40,6 +40,8 @@ type Options struct {
 	Check func(ctx context.Context, r *recipes.Recipe, lang recipes.Language) ([]Finding, error)
 	// Forecast works out what a run of a recipe needs, with some options changed.
 	Forecast func(ctx context.Context, recipe []byte, changes map[string]string) (*Forecast, error)
+	// Drifts are the reasons for which a run cannot be resumed, none where it can.
+	Drifts func(ctx context.Context, runDir string, lang recipes.Language) ([]Finding, error)
 	// Chat is the process of `sftui chat` with the given arguments, not started
 	// yet; it ends with the context.
 	Chat func(ctx context.Context, args []string) *exec.Cmd

@@ -170,9 +170,42 @@ func (p *runsPage) resume() tea.Cmd {
 	if s.Checkpoint == "" {
 		return a.say(inkWarn, a.t("This run has no checkpoint to go on from; e opens its recipe and g starts it again."))
 	}
-	a.push(&question{title: a.t("Resume this run?"),
+	q := &question{title: a.t("Resume this run?"),
 		lines:   []string{a.tf("%s goes on from its last checkpoint; steps after that are done again.", s.Name)},
-		choices: []choice{{"enter", a.t("resume"), func(a *app) tea.Cmd { return a.train.goOn(s.Dir) }}}})
+		choices: []choice{{"enter", a.t("resume"), func(a *app) tea.Cmd { return a.train.goOn(s.Dir) }}}}
+	a.push(q)
+	return a.drifted(q, s.Dir)
+}
+
+// drifted adds to the question what would keep the run from going on.
+func (a *app) drifted(q *question, dir string) tea.Cmd {
+	drifts, lang := a.opt.Drifts, a.docLanguage()
+	if drifts == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		found, err := drifts(a.ctx, dir, lang)
+		if err != nil {
+			return nil // resuming will say it
+		}
+		return driftsMsg{q, found}
+	}
+}
+
+// driftsMsg are the reasons against resuming.
+type driftsMsg struct {
+	to    *question
+	found []Finding
+}
+
+func (m driftsMsg) apply(a *app) tea.Cmd {
+	for _, f := range m.found {
+		line := "✗ " + visible2(f.Message)
+		if f.FixText != "" {
+			line += " → " + visible2(f.FixText)
+		}
+		m.to.lines = append(m.to.lines, a.th.paint(inkError, line))
+	}
 	return nil
 }
 
