@@ -22,6 +22,10 @@ func MeasureBytes(ctx context.Context, src Source, workers int) (sizes []int64, 
 		return sizes, err == nil, err
 	case *concat:
 		return s.measure(ctx, workers)
+	case *concatenation:
+		return s.measure(ctx, workers)
+	case *projection:
+		return MeasureBytes(ctx, s.Source, workers)
 	case *selection:
 		all, ok, err := MeasureBytes(ctx, s.Source, workers)
 		if !ok || err != nil {
@@ -49,6 +53,18 @@ func (c *concat) measure(ctx context.Context, workers int) ([]int64, bool, error
 		if err != nil {
 			return nil, false, err
 		}
+		sizes, ok, err := MeasureBytes(ctx, part, workers)
+		if !ok || err != nil {
+			return nil, ok, err
+		}
+		all = append(all, sizes...)
+	}
+	return all, true, nil
+}
+
+func (c *concatenation) measure(ctx context.Context, workers int) ([]int64, bool, error) {
+	var all []int64
+	for _, part := range c.parts {
 		sizes, ok, err := MeasureBytes(ctx, part, workers)
 		if !ok || err != nil {
 			return nil, ok, err

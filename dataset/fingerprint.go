@@ -39,6 +39,17 @@ func hashSource(ctx context.Context, h hash.Hash, src Source) error {
 			_ = binary.Write(h, binary.LittleEndian, int64(r)) // a hash does not fail
 		}
 		return hashSource(ctx, h, s.Source)
+	case *concatenation:
+		for _, part := range s.parts {
+			fmt.Fprintf(h, "part of %d\n", part.Len())
+			if err := hashSource(ctx, h, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *projection:
+		fmt.Fprintf(h, "columns %q\n", s.columns)
+		return hashSource(ctx, h, s.Source)
 	case *parquetSource:
 		fmt.Fprintf(h, "parquet %q\n", s.columns)
 		return hashFiles(ctx, h, []string{s.in.path})

@@ -32,8 +32,9 @@ func (r hubRef) String() string {
 
 var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*(?:/[A-Za-z0-9][\w.-]*)?$`)
 
-// parseHubID reads owner/name[:config][@revision]; ok is false when spec
-// cannot be one. Options fill in what spec leaves out.
+// parseHubID reads [owner/]name[:config][@revision]; ok is false when spec
+// cannot be one. Options fill in what spec leaves out. Names without an owner
+// are the hub's oldest (imdb, squad), which it knows by their owners too.
 func parseHubID(spec string, o OpenOptions) (ref hubRef, ok bool) {
 	rest, revision, _ := strings.Cut(spec, "@")
 	id, config, _ := strings.Cut(rest, ":")
@@ -47,9 +48,7 @@ func parseHubID(spec string, o OpenOptions) (ref hubRef, ok bool) {
 	if ref.revision == "" {
 		ref.revision = "main"
 	}
-	// One word with a data extension, or a name without an owner, is more
-	// likely a mistyped path.
-	ok = hubID.MatchString(id) && strings.Contains(id, "/") && opener(id) == nil
+	ok = hubID.MatchString(id) && opener(id) == nil // with a data extension it is a mistyped path
 	return ref, ok
 }
 

@@ -37,6 +37,12 @@ func (h *fakeHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"error": "Access to dataset is restricted."}`, http.StatusUnauthorized)
 		return
 	}
+	for _, prefix := range []string{"/api/datasets/old", "/datasets/old"} { // a name that the hub knows by its owner now
+		if rest, ok := strings.CutPrefix(r.URL.Path, prefix+"/"); ok {
+			http.Redirect(w, r, strings.TrimSuffix(prefix, "old")+"own/configs/"+rest, http.StatusTemporaryRedirect)
+			return
+		}
+	}
 	if rest, ok := strings.CutPrefix(r.URL.Path, "/api/datasets/"); ok {
 		id, revision, _ := strings.Cut(rest, "/revision/")
 		h.info(w, id, revision)
@@ -165,6 +171,12 @@ func TestHubConfigurationsAndSplits(t *testing.T) {
 		{"own/plain", "eval_split", "", `{"m": [{"role": "u", "content": "x"}], "t": {"a": 1, "b": [1, 2.5]}} {"m": [{"role": "u", "content": "x", "k": null}], "t": null}`},
 		{"own/configs:nope", "", "", `no configuration "nope"; it has "default", "extended", "listed", "folder"`},
 		{"own/configs", "test", "", `no split "test"; it has "train"`},
+		{"old", "", "", `{"a": 1} {"a": 2}`},
+		{"old:folder", "train", "", `{"d": 1}`},
+		{"nobody", "", "", "there is no file or folder nobody here; on the hub: the hub has no data set nobody"},
+		{"own/configs", "train[1:]", "", `{"a": 2}`},
+		{"own/configs:folder", "test+train[:100%]", "", `{"d": 2} {"d": 1}`},
+		{"own/configs:folder", "test+nope", "", `no split "nope"; it has "test", "train"`},
 		{"own/configs@gone", "", "", "no such revision"},
 		{"own/none", "", "", "the hub has no data set own/none"},
 		{"own/nodata", "", "", "no data file"},
@@ -267,7 +279,7 @@ func TestHubToken(t *testing.T) {
 func TestParseHubID(t *testing.T) {
 	for spec, want := range map[string]string{
 		"own/name": "own/name  main", "own/name:cfg": "own/name cfg main", "own/name@v1": "own/name  v1", "own/name:c.f@refs/pr/1": "own/name c.f refs/pr/1",
-		"own/name.jsonl": "", "data/train.parquet": "", "name": "", "a/b/c": "", "../x": "", "own/na me": "", "": "",
+		"own/name.jsonl": "", "data/train.parquet": "", "name": "name  main", "name:cfg@v1": "name cfg v1", "name.csv": "", "a/b/c": "", "../x": "", "own/na me": "", "": "",
 	} {
 		ref, ok := parseHubID(spec, OpenOptions{})
 		got := ""

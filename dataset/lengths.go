@@ -70,9 +70,10 @@ type ScanOptions struct {
 // outliers within a minute, all of them in the background. Its methods may be
 // called while Run goes on.
 type Scan struct {
-	src  Source
-	prep RowPreparer
-	opts ScanOptions
+	src    Source
+	prep   RowPreparer
+	opts   ScanOptions
+	places []int // where rows lie in their files; nil for their own order
 
 	mu        sync.Mutex
 	lengths   []RowLength // by row; Tokens -1 where not known yet
@@ -106,7 +107,7 @@ func NewScan(ctx context.Context, src Source, prep RowPreparer, o ScanOptions) (
 		o.SampleTime = 5 * time.Second
 	}
 	n := src.Len()
-	s := &Scan{src: src, prep: prep, opts: o, stage: StageSample, failures: map[int]string{},
+	s := &Scan{src: src, prep: prep, opts: o, places: storagePlaces(src), stage: StageSample, failures: map[int]string{},
 		lengths: make([]RowLength, n), covered: make([]bool, n)}
 	for i := range s.lengths {
 		s.lengths[i] = RowLength{Row: i, Tokens: -1}

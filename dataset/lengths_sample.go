@@ -66,6 +66,60 @@ func (c *concat) runs() []int {
 	return append(all, before)
 }
 
+// storagePlaces says where the rows of src lie: rows with neighbouring places
+// lie beside each other in a file. It is nil where they lie in their own order.
+func storagePlaces(src Source) []int {
+	switch s := src.(type) {
+	case *selection:
+		inner := storagePlaces(s.Source)
+		places := slices.Clone(s.rows)
+		for i, row := range places {
+			if inner != nil {
+				places[i] = inner[row]
+			}
+		}
+		return places
+	case *projection:
+		return storagePlaces(s.Source)
+	case *concatenation:
+		return s.places()
+	}
+	return nil
+}
+
+// places puts the rows of a later part behind all of an earlier one, however
+// few of its file's rows that has; nil where every part has its own order.
+func (c *concatenation) places() []int {
+	places := make([]int, 0, c.Len())
+	before, own := 0, true
+	for _, part := range c.parts {
+		inner := storagePlaces(part)
+		last := before
+		for i := range part.Len() {
+			place := before + i
+			if inner != nil {
+				place = before + inner[i]
+			}
+			last = max(last, place+1)
+			places = append(places, place)
+		}
+		before, own = last, own && inner == nil
+	}
+	if own {
+		return nil
+	}
+	return places
+}
+
+// inFileOrder sorts rows so that files are read from their beginnings to their ends.
+func (s *Scan) inFileOrder(rows []int) {
+	if s.places == nil {
+		sort.Ints(rows)
+		return
+	}
+	sort.Slice(rows, func(a, b int) bool { return s.places[rows[a]] < s.places[rows[b]] })
+}
+
 // sample prepares random rows, in rounds, for SampleTime.
 func (s *Scan) sample(ctx context.Context) error {
 	s.mu.Lock()
@@ -88,7 +142,7 @@ func (s *Scan) sample(ctx context.Context) error {
 	for size := s.roundSize(runs); len(order) > 0 && time.Now().Before(end); size *= 4 {
 		round := slices.Clone(order[:min(size, len(order))])
 		order = order[len(round):]
-		sort.Ints(round)
+		s.inFileOrder(round)
 		limited, cancel := context.WithDeadline(ctx, end.Add(s.opts.SampleTime))
 		err := s.prepareSorted(limited, round, runs)
 		cutShort := limited.Err() != nil

@@ -3,8 +3,10 @@ package dataset
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -242,4 +244,118 @@ type watched struct {
 func (w watched) Row(i int) (Example, error) {
 	w.look()
 	return w.Preparer.Row(i)
+}
+
+// Shuffled rows of several files are scanned in the files' order: without a
+// page index any other order would read a row group for every row.
+func TestScanReadsInFileOrder(t *testing.T) {
+	a, b := open(t, manyGroups(t, 6, 200)), open(t, manyGroups(t, 5, 100))
+	some := Select(a, NumpyPermutation(a.Len(), 1)[:700])
+	mixed := Select(Concatenate("mixed", some, b), NumpyPermutation(700+b.Len(), 2))
+	p, err := NewPreparer(mixed, openTestTokenizer(t), Options{TextField: "text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []int
+	source := &orderedSource{Source: mixed, read: &read}
+	scan, err := NewScan(t.Context(), mixed, watchedRows{p, source}, ScanOptions{Workers: 1, Straight: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := scan.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	places := storagePlaces(mixed)
+	if len(read) != mixed.Len() || !slices.IsSortedFunc(read, func(x, y int) int { return places[x] - places[y] }) {
+		t.Errorf("%d rows are read, in the order %v…", len(read), read[:20])
+	}
+	for _, i := range read[:700] {
+		if !strings.HasPrefix(mixed.Location(i), a.Name()) {
+			t.Fatalf("row %d of the second file is read among those of the first", i)
+		}
+	}
+	if storagePlaces(a) != nil || storagePlaces(Concatenate("both", a, b)) != nil {
+		t.Error("files in their own order need no places")
+	}
+}
+
+// orderedSource remembers the rows that were asked for.
+type orderedSource struct {
+	Source
+	read *[]int
+}
+
+// watchedRows prepares rows and remembers their order.
+type watchedRows struct {
+	*Preparer
+	seen *orderedSource
+}
+
+func (w watchedRows) Row(i int) (Example, error) {
+	*w.seen.read = append(*w.seen.read, i)
+	return w.Preparer.Row(i)
+}
+
+// Views of parquet files read only the columns that are asked for, however the
+// files are put together, and have the same rows.
+func TestProjectThrough(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 2 {
+		data, err := os.ReadFile(manyGroups(t, 2, 20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.parquet", i)), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder := open(t, dir)
+	for name, src := range map[string]Source{
+		"folder": folder, "rows": Select(folder, []int{39, 40, 3}), "joined": Concatenate("j", folder, Select(folder, []int{7})),
+	} {
+		view := Project(src, []string{"text"})
+		if got := view.Columns(); len(got) != 1 || got[0] != "text" || view.Len() != src.Len() {
+			t.Fatalf("%s: columns %v, %d rows", name, got, view.Len())
+		}
+		for i := range src.Len() {
+			whole, err := src.At(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, err := view.At(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, _ := whole.Get("text")
+			if got, _ := part.Get("text"); got != want || part.Len() != 1 {
+				t.Errorf("%s row %d: %s, want %v", name, i, asJSON(part), want)
+			}
+		}
+	}
+	if all := Project(folder, []string{"text", "i"}); all != folder {
+		t.Error("a view of all columns is another source")
+	}
+}
+
+// What identifies data made of several sources changes with each of them.
+func TestFingerprintOfMixtures(t *testing.T) {
+	a, b := open(t, manyGroups(t, 2, 20)), open(t, manyGroups(t, 3, 20))
+	columns, err := SelectColumns(a, []string{"text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for name, src := range map[string]Source{
+		"a": a, "b": b, "a+b": Concatenate("x", a, b), "b+a": Concatenate("x", b, a), "a+a": Concatenate("x", a, a),
+		"some": Select(a, []int{1, 2}), "some+b": Concatenate("x", Select(a, []int{1, 2}), b), "columns": columns,
+	} {
+		print, err := Fingerprint(t.Context(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := seen[print]; other != "" {
+			t.Errorf("%s and %s have the same fingerprint", name, other)
+		}
+		seen[print] = name
+	}
 }

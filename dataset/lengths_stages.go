@@ -30,7 +30,7 @@ func (s *Scan) largest(ctx context.Context) error {
 	// The very largest come first; within a part, file order makes reading cheap.
 	top := min(64, len(rows))
 	for _, piece := range [][]int{rows[:top], rows[top:]} {
-		sort.Ints(piece)
+		s.inFileOrder(piece)
 		if err := s.prepareSorted(ctx, piece, runsOf(s.src)); err != nil {
 			return err
 		}
@@ -45,15 +45,17 @@ func (s *Scan) all(ctx context.Context) error {
 	s.stage, s.allStarted, s.allKnown = StageAll, time.Now(), s.known
 	s.mu.Unlock()
 	const piece = 4096
-	for from := 0; from < len(s.lengths); from += piece {
-		to := min(from+piece, len(s.lengths))
-		var rows, reached []int
+	order := identity(len(s.lengths))
+	s.inFileOrder(order)
+	for len(order) > 0 {
+		reached := order[:min(piece, len(order))]
+		order = order[len(reached):]
+		var rows []int
 		s.mu.Lock()
-		for i := from; i < to; i++ {
+		for _, i := range reached {
 			if s.lengths[i].Tokens < 0 || s.noted != nil && !s.noted[i] {
 				rows = append(rows, i)
 			}
-			reached = append(reached, i)
 		}
 		s.mu.Unlock()
 		if err := s.prepare(ctx, rows, 32); err != nil {

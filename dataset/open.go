@@ -30,11 +30,18 @@ func asSource[T Source](s T, err error) (Source, error) {
 }
 
 // Open opens the data set that spec names: a file, a folder, a glob, a hub id
-// of the form owner/name[:config][@revision], or sftui:sample. What exists on disk wins over
+// of the form [owner/]name[:config][@revision], or sftui:sample. What exists on disk wins over
 // a hub id of the same name.
 func Open(ctx context.Context, spec string, o OpenOptions) (Source, error) {
 	if spec == "" {
 		return nil, fmt.Errorf("no data set is named; give a file, a folder or a hub id (owner/name)")
+	}
+	parts, plain, err := parseSplit(o.Split)
+	if err != nil {
+		return nil, err
+	}
+	if !plain {
+		return openSplits(ctx, spec, parts, o)
 	}
 	if name, ok := embeddedName(spec, o.Split); ok {
 		return openEmbedded(ctx, name, o)
@@ -52,10 +59,15 @@ func Open(ctx context.Context, spec string, o OpenOptions) (Source, error) {
 	case strings.ContainsAny(spec, "*?["):
 		return openGlob(ctx, path, o)
 	}
-	if ref, ok := parseHubID(spec, o); ok {
-		return openHub(ctx, ref, o)
+	ref, ok := parseHubID(spec, o)
+	if !ok {
+		return nil, cannotOpen(spec, err)
 	}
-	return nil, cannotOpen(spec, err)
+	src, err := openHub(ctx, ref, o)
+	if err != nil && !strings.Contains(ref.id, "/") { // as likely a mistyped path as one of the hub's old names
+		return nil, fmt.Errorf("there is no file or folder %s here; on the hub: %w", spec, err)
+	}
+	return src, err
 }
 
 func expandHome(path string) string {
@@ -72,8 +84,12 @@ func openFile(ctx context.Context, path string, o OpenOptions) (Source, error) {
 	if o.Name != "" {
 		name = o.Name
 	}
-	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+	st, err := os.Stat(path)
+	switch {
+	case err == nil && !st.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a regular file; give a data file, a folder or a hub id", name)
+	case err == nil && st.Size() == 0 && opener(path) != nil:
+		return nil, fmt.Errorf("%s is empty; give a file with at least one row", name)
 	}
 	if opener(path) == nil {
 		return nil, fmt.Errorf("%s has an extension that is not read; give a %s file (also with .gz or .zst)", name, strings.Join(extensions(), ", "))
@@ -81,10 +97,6 @@ func openFile(ctx context.Context, path string, o OpenOptions) (Source, error) {
 	in, err := openInput(path, name, o)
 	if err != nil {
 		return nil, err
-	}
-	if in.total == 0 {
-		_ = in.file.Close()
-		return nil, fmt.Errorf("%s is empty; give a file with at least one row", name)
 	}
 	src, err := opener(path)(ctx, in)
 	if err != nil {

@@ -6,14 +6,42 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Project is a view of src with only the given columns, in src's order. Of a
-// parquet file only those columns are then read; other sources are returned as
+// Project is a view of src with only the given columns, in src's order. Of
+// parquet files only those columns are then read; other sources are returned as
 // they are. Close the view and src both.
 func Project(src Source, columns []string) Source {
-	p, ok := src.(*parquetSource)
-	if !ok {
-		return src
+	switch s := src.(type) {
+	case *parquetSource:
+		return projectParquet(s, columns)
+	case *selection:
+		if inner := Project(s.Source, columns); inner != s.Source {
+			return &selection{Source: inner, rows: s.rows}
+		}
+	case *concat:
+		if first, err := s.part(0); err != nil || Project(first, columns) == first {
+			return src
+		}
+		kept := slices.DeleteFunc(slices.Clone(s.columns), func(c string) bool { return !slices.Contains(columns, c) })
+		return &concat{name: s.name, paths: s.paths, columns: kept, open: func(i int) (Source, error) {
+			part, err := s.part(i)
+			if err != nil {
+				return nil, err
+			}
+			return Project(part, columns), nil
+		}}
+	case *concatenation:
+		parts := slices.Clone(s.parts)
+		for i := range parts {
+			parts[i] = Project(parts[i], columns)
+		}
+		if !slices.Equal(parts, s.parts) {
+			return Concatenate(s.name, parts...)
+		}
 	}
+	return src
+}
+
+func projectParquet(p *parquetSource, columns []string) Source {
 	root := *p.root
 	root.fields = nil
 	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, borrowed: true}
@@ -29,7 +57,7 @@ func Project(src Source, columns []string) Source {
 		}
 	}
 	if len(root.fields) == 0 || len(root.fields) == len(p.root.fields) {
-		return src
+		return p
 	}
 	out.root = &root
 	return out
