@@ -22,7 +22,9 @@ func (r *Recipe) Set(key, value string, from Origin) error {
 		return &Error{Key: key, Message: UnknownKey(key)}
 	}
 	n := scalar("", value)
-	if old.Kept() {
+	if switched, err := flowNode(strings.TrimSpace(value)); old.convert != nil && err == nil {
+		n = switched // a switch, whatever its replacement is
+	} else if old.Kept() {
 		n = optionTable().byKey[old.Replacement].textNode(value)
 	}
 	if err := r.applyOld(old, n, false, from); err != nil {

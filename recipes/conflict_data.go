@@ -120,7 +120,7 @@ func unknownDatasetKwargs(r *Recipe) *clash {
 	for _, k := range sortedKeys(r.DatasetKwargs) {
 		if k != "skip_prepare_dataset" {
 			return say(fmt.Sprintf("dataset_kwargs knows only skip_prepare_dataset; %q is ignored.", k),
-				fmt.Sprintf("dataset_kwargs 只认识 skip_prepare_dataset；%q 会被忽略。", k), "dataset_kwargs", "null")
+				fmt.Sprintf("dataset_kwargs 只认识 skip_prepare_dataset；%q 会被忽略。", k), "dataset_kwargs", only(r.DatasetKwargs, "skip_prepare_dataset"))
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func launchRules() []rule {
 			explicit, set := r.CheckpointingKwargs()["use_reentrant"].(bool)
 			return when(r.zeroStage() == 3 && r.UsePeft && r.Checkpointing() && set && !explicit,
 				"Under ZeRO-3 with an adapter TRL turns use_reentrant false into true.",
-				"在 ZeRO-3 加适配器时，TRL 会把 use_reentrant 从 false 改为 true。", "gradient_checkpointing_kwargs", "{use_reentrant: true}")
+				"在 ZeRO-3 加适配器时，TRL 会把 use_reentrant 从 false 改为 true。", r.checkpointingKey(), edited(r.CheckpointingKwargs(), Object{"use_reentrant": true}))
 		}},
 		{"zero3-auto-batch", SeverityError, "auto_find_batch_size deepspeed", func(r *Recipe) *clash {
 			return when(r.AutoFindBatchSize && r.zeroStage() == 3,
@@ -58,7 +58,7 @@ func launchRules() []rule {
 			n, ok := asFloat(inner["num_steps"])
 			return when(ok && r.GradientAccumulationSteps > 1,
 				fmt.Sprintf("accelerator_config sets num_steps %g and gradient_accumulation_steps is %d; transformers refuses the two together.", n, r.GradientAccumulationSteps),
-				fmt.Sprintf("accelerator_config 设置了 num_steps %g，而 gradient_accumulation_steps 为 %d；transformers 会拒绝。", n, r.GradientAccumulationSteps), "accelerator_config", "null")
+				fmt.Sprintf("accelerator_config 设置了 num_steps %g，而 gradient_accumulation_steps 为 %d；transformers 会拒绝。", n, r.GradientAccumulationSteps), "accelerator_config", unset(r.AcceleratorConfig, "gradient_accumulation_kwargs"))
 		}},
 		{"hub-without-name", SeverityNote, "push_to_hub hub_model_id output_dir", func(r *Recipe) *clash {
 			return when(r.PushToHub && r.HubModelID == "" && r.OutputDir == "",

@@ -14,7 +14,7 @@ func memoryRules() []rule {
 			on, _ := r.LigerKernelConfig["fused_linear_cross_entropy"].(bool)
 			return when(r.UseLigerKernel && on,
 				"TRL refuses liger_kernel_config with fused_linear_cross_entropy, because it replaces the forward pass that TRL has replaced itself.",
-				"TRL 拒绝 liger_kernel_config 中的 fused_linear_cross_entropy，因为它会替换 TRL 自己已改写的前向。", "liger_kernel_config", "null")
+				"TRL 拒绝 liger_kernel_config 中的 fused_linear_cross_entropy，因为它会替换 TRL 自己已改写的前向。", "liger_kernel_config", unset(r.LigerKernelConfig, "fused_linear_cross_entropy"))
 		}},
 		{"liger-old", SeverityNote, "use_liger_kernel", func(r *Recipe) *clash {
 			return when(r.UseLigerKernel,
@@ -60,9 +60,13 @@ func checkpointingRules() []rule {
 				tail = "; with an adapter of the prefix kind the lost cache is where the adapter lives, and training fails in ways that do not name the cause."
 				tailChinese = "；对前缀类适配器而言，缓存正是适配器所在，训练会以看不出原因的方式失败。"
 			}
+			fix := Fix{"use_cache", "false"}
+			if inKwargs {
+				fix = Fix{"model_init_kwargs", unset(r.ModelInitKwargs, "use_cache")}
+			}
 			return when((r.UseCache || inKwargs) && r.Checkpointing(),
 				"use_cache cannot be combined with gradient_checkpointing, because recomputing a layer would fill the key-value cache twice"+tail,
-				"use_cache 不能与 gradient_checkpointing 同用，因为重算一层会把键值缓存写两次"+tailChinese, "use_cache", "false")
+				"use_cache 不能与 gradient_checkpointing 同用，因为重算一层会把键值缓存写两次"+tailChinese, fix.Key, fix.Value)
 		}},
 		{"cache-in-training", SeverityNote, "use_cache", func(r *Recipe) *clash {
 			return when(r.UseCache && !r.Checkpointing(),
@@ -72,12 +76,12 @@ func checkpointingRules() []rule {
 		{"reentrant-with-peft", SeverityWarning, "gradient_checkpointing_kwargs use_peft", func(r *Recipe) *clash {
 			return when(r.Checkpointing() && r.reentrant() && r.UsePeft,
 				"use_reentrant true with an adapter: the frozen embeddings give inputs without gradients, and reentrant checkpointing then trains nothing unless they are patched.",
-				"适配器加 use_reentrant true：冻结的词向量输入没有梯度，可重入检查点会什么都训练不到，除非打补丁。", "gradient_checkpointing_kwargs", "{use_reentrant: false}")
+				"适配器加 use_reentrant true：冻结的词向量输入没有梯度，可重入检查点会什么都训练不到，除非打补丁。", r.checkpointingKey(), edited(r.CheckpointingKwargs(), Object{"use_reentrant": false}))
 		}},
 		{"reentrant", SeverityNote, "gradient_checkpointing_kwargs", func(r *Recipe) *clash {
 			return when(r.Checkpointing() && r.reentrant() && !r.UsePeft,
 				"use_reentrant chooses between two implementations in PyTorch, the older of which this is; sftui has one, with the same result, so it has no effect here.",
-				"use_reentrant 在 PyTorch 的两种实现间选择，这是较旧的一种；sftui 只有一种实现，结果相同，此处不起作用。", "gradient_checkpointing_kwargs", "{use_reentrant: false}")
+				"use_reentrant 在 PyTorch 的两种实现间选择，这是较旧的一种；sftui 只有一种实现，结果相同，此处不起作用。", r.checkpointingKey(), edited(r.CheckpointingKwargs(), Object{"use_reentrant": false}))
 		}},
 		{"reentrant-with-unused-parameters", SeverityError, "gradient_checkpointing_kwargs ddp_find_unused_parameters", func(r *Recipe) *clash {
 			return when(r.Checkpointing() && r.reentrant() && r.DdpFindUnusedParameters != nil && *r.DdpFindUnusedParameters,
@@ -92,7 +96,7 @@ func checkpointingRules() []rule {
 		{"selective-reentrant", SeverityError, "gradient_checkpointing_kwargs", func(r *Recipe) *clash {
 			return when(r.selective() && r.reentrant(),
 				"selective checkpointing needs use_reentrant false.",
-				"选择性检查点要求 use_reentrant 为 false。", "gradient_checkpointing_kwargs", "{selective: true, use_reentrant: false}")
+				"选择性检查点要求 use_reentrant 为 false。", r.checkpointingKey(), edited(r.CheckpointingKwargs(), Object{"use_reentrant": false}))
 		}},
 		{"checkpointing-settings-unused", SeverityNote, "gradient_checkpointing_kwargs gradient_checkpointing", func(r *Recipe) *clash {
 			return when(len(r.CheckpointingKwargs()) > 0 && !r.Checkpointing() && !r.selective(),
@@ -106,6 +110,14 @@ func checkpointingRules() []rule {
 				"gradient_checkpointing", fmt.Sprint(r.Checkpointing()))
 		}},
 	}
+}
+
+// checkpointingKey is the option that CheckpointingKwargs come from.
+func (r *Recipe) checkpointingKey() string {
+	if r.ActivationCheckpointingKwargs != nil {
+		return "activation_checkpointing_kwargs"
+	}
+	return "gradient_checkpointing_kwargs"
 }
 
 // reentrant reports whether PyTorch's older checkpointing is asked for.

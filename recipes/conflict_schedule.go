@@ -41,26 +41,26 @@ func scheduleRules() []rule {
 			_, b := r.LrSchedulerKwargs["min_lr_rate"]
 			return when(r.hasMinLR() && a == b,
 				fmt.Sprintf("lr_scheduler_type %s needs exactly one of min_lr and min_lr_rate in lr_scheduler_kwargs.", r.LrSchedulerType),
-				fmt.Sprintf("lr_scheduler_type %s 需要在 lr_scheduler_kwargs 中恰好给出 min_lr 与 min_lr_rate 之一。", r.LrSchedulerType), "lr_scheduler_kwargs", "{min_lr_rate: 0.1}")
+				fmt.Sprintf("lr_scheduler_type %s 需要在 lr_scheduler_kwargs 中恰好给出 min_lr 与 min_lr_rate 之一。", r.LrSchedulerType), "lr_scheduler_kwargs", edited(r.LrSchedulerKwargs, Object{"min_lr_rate": 0.1}, "min_lr"))
 		}},
 		{"min-lr-high", SeverityWarning, "lr_scheduler_kwargs learning_rate", func(r *Recipe) *clash {
 			v, ok := asFloat(r.LrSchedulerKwargs["min_lr"])
 			return when(r.hasMinLR() && ok && v >= r.LearningRate && r.LearningRate > 0,
 				fmt.Sprintf("min_lr %g is not below learning_rate %g, so the learning rate rises instead of falling.", v, r.LearningRate),
-				fmt.Sprintf("min_lr %g 不低于 learning_rate %g，学习率会上升而不是下降。", v, r.LearningRate), "lr_scheduler_kwargs", "{min_lr_rate: 0.1}")
+				fmt.Sprintf("min_lr %g 不低于 learning_rate %g，学习率会上升而不是下降。", v, r.LearningRate), "lr_scheduler_kwargs", edited(r.LrSchedulerKwargs, Object{"min_lr_rate": 0.1}, "min_lr"))
 		}},
 		{"decay-steps-missing", SeverityError, "lr_scheduler_kwargs lr_scheduler_type", func(r *Recipe) *clash {
 			_, ok := r.LrSchedulerKwargs["num_decay_steps"]
 			return when(r.LrSchedulerType == "warmup_stable_decay" && !ok,
 				"lr_scheduler_type warmup_stable_decay needs num_decay_steps in lr_scheduler_kwargs.",
-				"lr_scheduler_type warmup_stable_decay 需要在 lr_scheduler_kwargs 中给出 num_decay_steps。", "lr_scheduler_kwargs", "{num_decay_steps: 100}")
+				"lr_scheduler_type warmup_stable_decay 需要在 lr_scheduler_kwargs 中给出 num_decay_steps。", "lr_scheduler_kwargs", edited(r.LrSchedulerKwargs, Object{"num_decay_steps": int64(100)}))
 		}},
 		{"lr-end-high", SeverityError, "lr_scheduler_kwargs learning_rate", func(r *Recipe) *clash {
 			end, given := asFloat(r.LrSchedulerKwargs["lr_end"])
 			if !given {
 				end = 1e-7 // transformers' own
 			}
-			fix := Fix{"lr_scheduler_kwargs", "null"}
+			fix := Fix{"lr_scheduler_kwargs", unset(r.LrSchedulerKwargs, "lr_end")}
 			if !given {
 				fix = Fix{"learning_rate", "2.0e-05"}
 			}
@@ -73,7 +73,7 @@ func scheduleRules() []rule {
 				v, given := r.LrSchedulerKwargs[k]
 				if r.LrSchedulerType == "warmup_stable_decay" && given && v != "linear" && v != "cosine" && v != "1-sqrt" {
 					return say(fmt.Sprintf("lr_scheduler_kwargs has %s %v; transformers knows linear, cosine and 1-sqrt.", k, v),
-						fmt.Sprintf("lr_scheduler_kwargs 的 %s 为 %v；transformers 只认识 linear、cosine 与 1-sqrt。", k, v), "lr_scheduler_kwargs", "{num_decay_steps: 100}")
+						fmt.Sprintf("lr_scheduler_kwargs 的 %s 为 %v；transformers 只认识 linear、cosine 与 1-sqrt。", k, v), "lr_scheduler_kwargs", unset(r.LrSchedulerKwargs, k))
 				}
 			}
 			return nil
@@ -140,7 +140,7 @@ func unknownSchedulerKwargs(r *Recipe) *clash {
 			takes, takesChinese = "takes "+strings.Join(names, ", "), "接受 "+strings.Join(names, "、")
 		}
 		return say(fmt.Sprintf("lr_scheduler_kwargs has %q, which lr_scheduler_type %s does not take (it %s); transformers stops there.", k, r.LrSchedulerType, takes),
-			fmt.Sprintf("lr_scheduler_kwargs 含有 %q，而 lr_scheduler_type %s 不接受它（%s）；transformers 会因此停止。", k, r.LrSchedulerType, takesChinese), "lr_scheduler_kwargs", "null")
+			fmt.Sprintf("lr_scheduler_kwargs 含有 %q，而 lr_scheduler_type %s 不接受它（%s）；transformers 会因此停止。", k, r.LrSchedulerType, takesChinese), "lr_scheduler_kwargs", only(r.LrSchedulerKwargs, append(names, "last_epoch")...))
 	}
 	return nil
 }

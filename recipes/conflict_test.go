@@ -249,6 +249,41 @@ func checkConflict(t *testing.T, c Conflict) {
 	}
 }
 
+// TestFixesKeepTheRest applies fixes of mappings, of which only the entry at fault may change.
+func TestFixesKeepTheRest(t *testing.T) {
+	for id, tt := range map[string][2]string{
+		"reentrant-with-peft":      {"use_peft: true\nlearning_rate: 2e-4\ngradient_checkpointing_kwargs: {use_reentrant: true, preserve_rng_state: false}", "{preserve_rng_state: false, use_reentrant: false}"},
+		"reentrant":                {"activation_checkpointing: true\nactivation_checkpointing_kwargs: {use_reentrant: true}", "{use_reentrant: false}"},
+		"cache-with-checkpointing": {"model_init_kwargs: {use_cache: true, device_map: auto}", "{device_map: auto}"},
+		"scheduler-settings":       {"lr_scheduler_type: cosine\nlr_scheduler_kwargs: {num_cycles: 2, power: 3, warm: 1}", "{num_cycles: 2}"},
+		"min-lr-missing":           {"lr_scheduler_type: cosine_with_min_lr\nlr_scheduler_kwargs: {num_cycles: 2}", "{min_lr_rate: 0.1, num_cycles: 2}"},
+		"dataset-kwargs":           {"dataset_kwargs: {skip_prepare_dataset: true, x: 1, y: 2}", "{skip_prepare_dataset: true}"},
+	} {
+		r := parse(t, withBase(tt[0]))
+		c := conflictOf(r, id)
+		if c == nil || c.Fix.Value != tt[1] {
+			t.Errorf("%s: %+v, want the fix %s", id, c, tt[1])
+			continue
+		}
+		if err := r.Set(c.Fix.Key, c.Fix.Value, Origin{Kind: OriginEdit}); err != nil || conflictOf(r, id) != nil {
+			t.Errorf("%s: still there after %v: %v", id, c.Fix, err)
+		}
+	}
+}
+
+// TestConflictsByOldNames: an old name on the command line means what it means in a file.
+func TestConflictsByOldNames(t *testing.T) {
+	for _, args := range [][]string{{"gradient_checkpointing_use_reentrant=true", "use_peft=true", "learning_rate=2e-4"}, {"--gradient_checkpointing_use_reentrant=yes", "use_peft=1", "learning_rate=2e-4"}} {
+		r := parse(t, base)
+		if err := r.Override(args); err != nil {
+			t.Fatal(err)
+		}
+		if conflictOf(r, "reentrant-with-peft") == nil {
+			t.Errorf("%v: nothing found", args)
+		}
+	}
+}
+
 func TestNoFalseConflict(t *testing.T) {
 	for _, yaml := range []string{
 		"",
