@@ -51,7 +51,11 @@ func (c *chatter) answer(t *conversation, line string, out *json.Encoder) (answe
 			return true, out.Encode(answer)
 		}
 	}
-	return false, out.Encode(map[string]string{"error": oneLine(err)})
+	failure := map[string]string{"error": oneLine(err)}
+	if errors.Is(err, errNoTemplate) {
+		failure["code"] = "no_template" // for programs, which can send a prompt instead
+	}
+	return false, out.Encode(failure)
 }
 
 // parseRequest reads one line.

@@ -142,6 +142,10 @@ func beginsWithSystem(messages []any) bool {
 	return role == "system" || role == "developer"
 }
 
+// errNoTemplate is the answer to messages where the model can only continue a
+// text.
+var errNoTemplate = errors.New("the model has no chat template, so it takes no messages: give a prompt, or a model that was tuned for chat")
+
 // render writes the messages with the model's chat template.
 func (c *chatter) render(r chatRequest, generation bool) (string, error) {
 	template := c.template
@@ -149,7 +153,7 @@ func (c *chatter) render(r chatRequest, generation bool) (string, error) {
 		template = c.toolTemplate
 	}
 	if template == nil {
-		return "", errors.New("the model has no chat template, so it takes no messages: give a prompt, or a model that was tuned for chat")
+		return "", errNoTemplate
 	}
 	kwargs := c.specials.Clone()
 	if r.kwargs != nil {

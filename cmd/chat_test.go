@@ -216,7 +216,7 @@ func TestChatJSON(t *testing.T) {
 	if n := plain[len(plain)-1]["tokens"].(float64); n < 1 || n > 5 {
 		t.Errorf("%v tokens", n)
 	}
-	if _, out := chatLines(t, `{"messages": [{"role": "user", "content": "w1"}]}`, "--model", m.model); out[0]["error"] == nil {
+	if _, out := chatLines(t, `{"messages": [{"role": "user", "content": "w1"}]}`, "--model", m.model); out[0]["error"] == nil || out[0]["code"] != "no_template" {
 		t.Errorf("messages without a template gave %v", out)
 	}
 

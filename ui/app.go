@@ -138,6 +138,10 @@ func (a *app) paste(s string) tea.Cmd {
 			return d.pasted(s)
 		}
 	}
+	if t := a.samples.talk; t != nil && len(a.stack) == 0 && a.page == pageSamples {
+		t.in.insert(strings.ReplaceAll(s, "\r\n", "\n"))
+		return nil
+	}
 	s = strings.ReplaceAll(strings.TrimRight(s, "\r\n"), "\n", " ")
 	k := tea.KeyPressMsg{Text: s, Code: tea.KeyExtended}
 	if n := len(a.stack); n > 0 {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,7 +23,8 @@ type talk struct {
 	name     string // of the model
 	process  *chatProcess
 	turns    []turn
-	in       *field
+	in       *editor
+	plain    bool // the model has no chat template: each message is continued as it is
 	waiting  bool // a reply is in the making
 	answered bool // the process has said something: the model is loaded
 	ended    bool
@@ -45,6 +47,7 @@ type chatLine struct {
 	Seconds float64 `json:"seconds"`
 	Finish  string  `json:"finish"`
 	Error   string  `json:"error"`
+	Code    string  `json:"code"` // of an error that a program can do something about
 }
 
 // chatProcess is the running process.
@@ -157,6 +160,10 @@ func (m chatLineMsg) apply(a *app) tea.Cmd {
 		last := &t.turns[len(t.turns)-1]
 		last.text, t.waiting = *l.Reply, false
 		last.note = a.plural(l.Tokens, "%s token", "%s tokens") + " · " + seconds(l.Seconds) + " · " + a.t(l.Finish)
+	case l.Code == "no_template" && !t.plain:
+		t.plain = true
+		t.turns = slices.Insert(t.turns, max(0, len(t.turns)-1), turn{text: a.t("This model has no chat template: each message is continued as plain text, without what was said before.")})
+		return tea.Batch(t.send(), t.readChat())
 	default:
 		t.waiting = false
 		t.turns = append(t.turns, turn{text: l.Error, bad: true})
@@ -168,6 +175,11 @@ func (m chatLineMsg) apply(a *app) tea.Cmd {
 func (t *talk) ask(text string) tea.Cmd {
 	t.turns = append(t.turns, turn{role: "user", text: text})
 	t.waiting, t.up = true, 0
+	return t.send()
+}
+
+// send asks for a reply to the last message.
+func (t *talk) send() tea.Cmd {
 	type message struct {
 		Role    string `json:"role"`
 		Content string `json:"content"`
@@ -179,8 +191,8 @@ func (t *talk) ask(text string) tea.Cmd {
 		}
 	}
 	request := map[string]any{"messages": messages}
-	if len(messages) == 1 { // works without a chat template too
-		request = map[string]any{"prompt": text}
+	if len(messages) == 1 || t.plain { // works without a chat template too
+		request = map[string]any{"prompt": messages[len(messages)-1].Content}
 	}
 	p := t.process
 	return func() tea.Msg {
@@ -228,16 +240,26 @@ func (t *talk) press(a *app, k tea.KeyPressMsg) (cmd tea.Cmd, done bool) {
 		if text == "" || t.waiting || t.ended {
 			return nil, false
 		}
-		t.in = newField("")
+		t.in = newEditor("")
 		return t.ask(text), false
+	case "alt+enter", "shift+enter", "ctrl+j":
+		t.in.insert("\n")
 	case "ctrl+r":
 		if !t.waiting {
 			t.turns, t.up = nil, 0
 		}
-	case "pgup", "up":
+	case "pgup":
 		t.up += a.h / 3
-	case "pgdown", "down":
+	case "pgdown":
 		t.up = max(0, t.up-a.h/3)
+	case "up", "down":
+		if strings.Contains(t.in.String(), "\n") {
+			t.in.press(k)
+		} else if k.String() == "up" {
+			t.up += a.h / 3
+		} else {
+			t.up = max(0, t.up-a.h/3)
+		}
 	default:
 		t.in.press(k)
 	}
@@ -256,7 +278,11 @@ func (t *talk) view(a *app, w, h int) []string {
 		case u.role == "user":
 			color = inkAccent
 		}
-		lines = append(lines, " "+th.paint(inkTitle, a.t(name)))
+		if name == "" {
+			color = inkDim // a note of the workbench
+		} else {
+			lines = append(lines, " "+th.paint(inkTitle, a.t(name)))
+		}
 		for _, l := range strings.Split(strings.TrimRight(u.text, "\n"), "\n") {
 			for _, piece := range wrapVisible(l, w-6) {
 				lines = append(lines, "   "+th.paint(color, piece))
@@ -277,16 +303,35 @@ func (t *talk) view(a *app, w, h int) []string {
 	case len(t.turns) == 0:
 		lines = append(lines, "", " "+th.paint(inkDim, a.t("Write a message. Replies are greedy: the likeliest token each time.")))
 	}
-	room := max(1, h-5)
+	typed := t.inputHeight(w - 6)
+	room := max(1, h-4-typed)
 	t.up = min(t.up, max(0, len(lines)-room))
 	end := len(lines) - t.up
 	lines = block(lines[max(0, end-room):end], w-2, room)
-	keys := []string{th.paint(inkKey, "enter") + " " + a.t("send"), th.paint(inkKey, "esc") + " " + a.t("back")}
+	keys := []string{th.paint(inkKey, "enter") + " " + a.t("send"), th.paint(inkKey, "alt+enter") + " " + a.t("new line"), th.paint(inkKey, "esc") + " " + a.t("back")}
 	if t.waiting && !t.ended {
 		keys = []string{th.paint(inkKey, "esc") + " " + a.t("stop the reply")}
 	} else if len(t.turns) > 0 {
 		keys = append(keys, th.paint(inkKey, "ctrl+r")+" "+a.t("begin anew"), th.paint(inkKey, "PgUp PgDn")+" "+a.t("scroll"))
 	}
-	lines = append(lines, th.paint(inkBorder, strings.Repeat("─", w-2)), " "+th.paint(inkKey, "›")+" "+t.in.view(th, w-6), " "+strings.Join(keys, "   "))
+	lines = append(lines, th.paint(inkBorder, strings.Repeat("─", w-2)))
+	for i, l := range t.in.view(th, w-6, typed) {
+		mark := " "
+		if i == 0 {
+			mark = th.paint(inkKey, "›")
+		}
+		lines = append(lines, " "+mark+" "+l)
+	}
+	lines = append(lines, " "+strings.Join(keys, "   "))
 	return th.pane(a.tf("chat with %s", visible(t.name)), lines, w, h, true)
+}
+
+// inputHeight is how many lines what is being typed takes, up to five.
+func (t *talk) inputHeight(w int) int {
+	const most = 5
+	n := 0
+	for _, l := range strings.Split(t.in.String(), "\n") {
+		n += width(l)/max(w, 1) + 1
+	}
+	return min(n, most)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"sftui/engine/run"
 	"sftui/recipes"
 )
@@ -116,4 +118,39 @@ func TestSamplesOfEveryStep(t *testing.T) {
 	d.press("6").want("reference answer", "like so", "the base model, before training", "answer a", "after step 30 (← → 4 of 4)", "answer d")
 	d.press("left").want("after step 20 (← → 3 of 4)", "answer c").wantNot("answer d")
 	d.press("left", "left", "left", "left").want("answer a").wantNot("answer b").press("right").want("after step 10")
+}
+
+// A model without a chat template goes on after the first message: what it
+// cannot take as messages is sent as a text, and this is said once.
+func TestChatWithoutATemplate(t *testing.T) {
+	const script = `read line; echo '{"reply": "one", "tokens": 1, "seconds": 0.1, "finish": "stop"}'
+read line; case "$line" in *messages*) echo '{"error": "no chat template", "code": "no_template"}';; esac
+read line; case "$line" in *'"prompt":"second'*) echo '{"reply": "two", "tokens": 1, "seconds": 0.1, "finish": "stop"}';; esac
+read line; case "$line" in *'"prompt":"third'*) echo '{"reply": "three", "tokens": 1, "seconds": 0.1, "finish": "stop"}';; esac`
+	d := newDriver(t, 100, 30, func(o *Options) {
+		o.Chat = func(ctx context.Context, _ []string) *exec.Cmd { return exec.CommandContext(ctx, "sh", "-c", script) }
+	})
+	d.press("6", "c", "enter").typeText("first").press("enter")
+	d.poll()
+	d.want("one").typeText("second").press("enter")
+	d.poll()
+	d.poll()
+	d.want("two", "has no chat template").wantNot("✗\n", "│ ✗ ").typeText("third").press("enter")
+	d.poll()
+	d.want("three").press("esc")
+}
+
+// A message may have several lines, typed or pasted.
+func TestChatMessageOfSeveralLines(t *testing.T) {
+	d := newDriver(t, 100, 30, func(o *Options) {
+		o.Chat = func(ctx context.Context, _ []string) *exec.Cmd {
+			return exec.CommandContext(ctx, "sh", "-c", `read line; case "$line" in *'a\nb\nc'*) echo '{"reply": "all three", "tokens": 1, "seconds": 0.1, "finish": "stop"}';; esac; read line`)
+		}
+	})
+	d.press("6", "c", "enter").typeText("a")
+	d.send(tea.KeyPressMsg{Code: tea.KeyEnter, Mod: tea.ModAlt})
+	d.send(tea.PasteMsg{Content: "b\r\nc"})
+	d.want("› a", "  b", "  c").press("enter")
+	d.poll()
+	d.want("all three").press("esc")
 }

@@ -87,7 +87,7 @@ func (m chatStartedMsg) apply(a *app) tea.Cmd {
 	if m.err != nil {
 		return a.fail(m.err)
 	}
-	t := &talk{name: m.name, process: m.process, in: newField("")}
+	t := &talk{name: m.name, process: m.process, in: newEditor("")}
 	a.samples.talk = t
 	return tea.Batch(a.goTo(pageSamples), t.readChat())
 }

@@ -64,6 +64,8 @@ var chineseTrain = map[string]string{
 	"The folder of this run has been deleted: %s":                                         "此次训练的文件夹已被删除：%s",
 	"The run's process is gone, and it had no checkpoint yet; g starts it again.":         "训练进程已消失，且还没有检查点；按 g 重新开始。",
 	"This run has no checkpoint to go on from; e opens its recipe and g starts it again.": "此次训练没有可恢复的检查点；按 e 打开它的配方，再按 g 重新开始。",
+	"new line": "换行",
+	"This model has no chat template: each message is continued as plain text, without what was said before.": "此模型没有对话模板：每条消息都按纯文本续写，不含之前的内容。",
 	"%s at step %s":                       "%s（第 %s 步）",
 	"differs from its parent in":          "与父训练的不同之处",
 	"Start a new run from which weights?": "从哪份权重开始新的训练？",

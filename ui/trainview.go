@@ -55,7 +55,7 @@ func (p *trainPage) stripPanes(places []rect) [][]string {
 		focused := p.pane == at+1 && p.tune == nil
 		title := p.metricTitle(panes[at], s.w-4)
 		if more := len(panes) - len(places); more > 0 && i == len(places)-1 {
-			title = p.metricTitle(panes[at], s.w-9)
+			title = p.metricTitle(panes[at], s.w-11)
 			title += fmt.Sprintf(" · +%d ⇥", more)
 		}
 		out = append(out, p.a.th.pane(title, p.metricLines(panes[at], s.w-2, s.h-2), s.w, s.h, focused))
