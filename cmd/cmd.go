@@ -9,6 +9,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -66,23 +69,60 @@ func dispatch(ctx context.Context, args []string, s streams) int {
 	if len(args) == 0 {
 		return workbench(ctx, nil, s)
 	}
-	if args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
-		printHelp(s.err)
+	switch name := args[0]; {
+	case name == "version" || name == "--version":
+		fmt.Fprintln(s.out, version())
+		return exitDone
+	case name == "help" && len(args) > 1:
+		args = []string{args[1], "--help"}
+	case name == "help" || asksForHelp(name):
+		printHelp(s.out)
 		return exitDone
 	}
 	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:], s)
+		if c.name != args[0] {
+			continue
 		}
+		if slices.ContainsFunc(args[1:], asksForHelp) {
+			c.printHelp(s.out)
+			return exitDone
+		}
+		return c.run(ctx, args[1:], s)
 	}
 	fmt.Fprintf(s.err, "sftui: no command %q; `sftui help` lists them.\n", args[0])
 	return exitFailure
 }
 
+func asksForHelp(arg string) bool { return arg == "--help" || arg == "-h" }
+
 // printHelp lists the commands.
 func printHelp(w io.Writer) {
-	fmt.Fprintln(w, "sftui: a terminal fine-tuning workbench.\n\nCommands:")
+	fmt.Fprintln(w, "sftui: a terminal fine-tuning workbench. Without a command it opens.\n\nCommands:")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  sftui %-10s %s\n", c.name, c.summary)
 	}
+	fmt.Fprintln(w, "\n`sftui help COMMAND` shows its arguments. JSON and other results go to stdout, everything else to stderr.\nExit status: 0 done, 1 warnings or stopped, 2 bad input or failure.")
+}
+
+// printHelp shows one command's arguments.
+func (c command) printHelp(w io.Writer) {
+	fmt.Fprintf(w, "sftui %s: %s\n\nUsage: sftui %s %s\n", c.name, c.summary, c.name, c.usage)
+	if strings.Contains(c.usage, "key=value") {
+		fmt.Fprintln(w, "\nkey=value (or --key value) sets any option of a recipe; `sftui options` explains them.")
+	}
+}
+
+// version names the source that the binary was built from, as far as the Go tool recorded it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "sftui, built without version information"
+	}
+	text := "sftui " + info.Main.Version + " " + info.GoVersion
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			text += " " + setting.Value
+		}
+	}
+	return text
 }
