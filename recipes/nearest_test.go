@@ -9,12 +9,19 @@ import (
 
 // TestTypos mutates valid keys by one edit each and asks whether the right key is named.
 func TestTypos(t *testing.T) {
-	const letters = "abcdefghijklmnopqrstuvwxyz_"
-	rng := rand.New(rand.NewPCG(20261123, 6))
+	for seed := range uint64(5) {
+		typos(t, rand.New(rand.NewPCG(20261123, seed)))
+	}
+}
+
+// typos tries 600 mutations.
+func typos(t *testing.T, rng *rand.Rand) {
+	t.Helper()
+	const letters = "abcdefghijklmnopqrstuvwxyz_0123456789-ABCXYZ"
 	keys := Keys()
 	known := optionTable().byKey
 	tried, caught, named := 0, 0, 0
-	for tried < 2000 {
+	for tried < 600 {
 		key := keys[rng.IntN(len(keys))]
 		b := []byte(key)
 		i := rng.IntN(len(b))

@@ -3,6 +3,7 @@ package recipes
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -25,17 +26,34 @@ func (r *Recipe) WriteBack(original []byte) ([]byte, error) {
 		return nil, perr
 	}
 	w := newLineEditor(original, root)
-	for _, c := range Diff(was, r) {
-		o := optionTable().byKey[c.Key]
-		if err := w.write(r, o); err != nil {
-			return nil, err
+	if w.flow {
+		return r.unfolded(w.lines[:root.Line-1]), nil
+	}
+	// Through anchors and merge keys one line can mean several options: those
+	// that changed although they should not have are then written out too.
+	changes := Diff(was, r)
+	for range maxDepth {
+		for _, c := range changes {
+			if err := w.write(r, optionTable().byKey[c.Key]); err != nil {
+				return nil, err
+			}
+		}
+		out := w.bytes()
+		now, err := Parse(r.nameOr("recipe"), out)
+		if err != nil && w.writeAliases(r) { // the line with their anchor is gone
+			changes = nil
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the recipe could not be written back: %w", err)
+		}
+		changes = Diff(now, r)
+		changes = slices.DeleteFunc(changes, func(c Change) bool { return r.origins[c.Key].Kind == OriginModel })
+		if len(changes) == 0 {
+			return out, nil
 		}
 	}
-	out := w.bytes()
-	if err := r.verify(out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return nil, fmt.Errorf("%s could not be written back as %s, because its line is shared through an anchor or a merge key; write it out", changes[0].Key, changes[0].B)
 }
 
 func (r *Recipe) nameOr(name string) string {
@@ -45,19 +63,36 @@ func (r *Recipe) nameOr(name string) string {
 	return name
 }
 
-// verify reads the result again: aliases and merges can make a line mean more than it says.
-func (r *Recipe) verify(out []byte) error {
-	now, err := Parse(r.nameOr("recipe"), out)
-	if err != nil {
-		return fmt.Errorf("the recipe could not be written back: %w", err)
+// unfolded writes a recipe that was one {…} with a line for each key, behind
+// the lines that stood before it: an edit inside of braces cannot keep its
+// comments anyway.
+func (r *Recipe) unfolded(head []string) []byte {
+	own := r.Clone()
+	for key, o := range own.origins {
+		if o.Kind == OriginModel {
+			delete(own.origins, key)
+		}
 	}
-	for _, c := range Diff(now, r) {
-		if r.origins[c.Key].Kind == OriginModel {
+	var b bytes.Buffer
+	for _, l := range head {
+		b.WriteString(l + "\n")
+	}
+	b.Write(own.setOptions())
+	return b.Bytes()
+}
+
+// writeAliases writes out the options whose whole value is an alias, once.
+func (w *lineEditor) writeAliases(r *Recipe) bool {
+	found := false
+	for _, key := range w.order {
+		sp, o := w.spans[key], optionTable().byKey[key]
+		if o == nil || sp.value.Kind != yaml.AliasNode || sp.written {
 			continue
 		}
-		return fmt.Errorf("%s could not be written back as %s, because its line is shared through an anchor or a merge key; write it out", c.Key, c.B)
+		w.replace(sp, r, o)
+		sp.written, found = true, true
 	}
-	return nil
+	return found
 }
 
 // span is where an entry stands: lines from ≤ i < to.
@@ -65,11 +100,13 @@ type span struct {
 	from, to int
 	key      *yaml.Node
 	value    *yaml.Node
+	written  bool // its alias was replaced by the value itself
 }
 
 // lineEditor changes single entries of a YAML text.
 type lineEditor struct {
 	lines   []string // without line ends
+	ends    []string // the line ends
 	newline string
 	final   bool // the text ends with a line end
 	spans   map[string]*span
@@ -84,11 +121,20 @@ func newLineEditor(text []byte, root *yaml.Node) *lineEditor {
 	s := string(text)
 	if strings.Contains(s, "\r\n") {
 		w.newline = "\r\n"
-		s = strings.ReplaceAll(s, "\r\n", "\n")
 	}
 	w.final = s == "" || strings.HasSuffix(s, "\n")
 	if s != "" {
-		w.lines = strings.Split(strings.TrimSuffix(s, "\n"), "\n")
+		for line := range strings.SplitSeq(strings.TrimSuffix(s, "\n"), "\n") {
+			bare, returned := strings.CutSuffix(line, "\r")
+			end := "\n"
+			if returned {
+				end = "\r\n"
+			}
+			w.lines, w.ends = append(w.lines, bare), append(w.ends, end)
+		}
+		if !w.final && strings.HasSuffix(s, "\r") { // a return alone ends nothing
+			w.lines[len(w.lines)-1] += "\r"
+		}
 	}
 	if root == nil {
 		return w
@@ -125,9 +171,6 @@ func (w *lineEditor) trimEnd(from, to, indent int) int {
 
 // write changes, adds or removes the lines of one option.
 func (w *lineEditor) write(r *Recipe, o *option) error {
-	if w.flow {
-		return fmt.Errorf("the recipe is written as one {…}; write one key a line so that %s can be changed in it", o.key)
-	}
 	sp := w.find(o.key)
 	reset := !r.IsSet(o.key)
 	switch {
@@ -230,22 +273,27 @@ func (w *lineEditor) add(o *option, text string) {
 	w.added[after] = append(w.added[after], text)
 }
 
-// bytes puts the text together.
+// bytes puts the text together; lines that stay keep their own line ends.
 func (w *lineEditor) bytes() []byte {
-	var out []string
-	out = append(out, w.added[-1]...)
+	var lines, ends []string
+	put := func(end string, texts ...string) {
+		for _, t := range texts {
+			lines, ends = append(lines, strings.ReplaceAll(t, "\n", w.newline)), append(ends, end)
+		}
+	}
+	put(w.newline, w.added[-1]...)
 	for i, l := range w.lines {
 		if l != removed {
-			out = append(out, l)
+			put(w.ends[i], l)
 		}
-		out = append(out, w.added[i]...)
+		put(w.newline, w.added[i]...)
 	}
-	s := strings.Join(out, "\n")
-	if w.final && len(out) > 0 {
-		s += "\n"
+	var b bytes.Buffer
+	for i, l := range lines {
+		b.WriteString(l)
+		if i < len(lines)-1 || w.final {
+			b.WriteString(ends[i])
+		}
 	}
-	if w.newline != "\n" {
-		s = strings.ReplaceAll(s, "\n", w.newline)
-	}
-	return bytes.Clone([]byte(s))
+	return b.Bytes()
 }
