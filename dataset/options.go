@@ -100,6 +100,12 @@ func (o Options) normalized() Options {
 	if o.TextField == "" {
 		o.TextField = "text"
 	}
+	if o.SkipPrepare { // shuffling and packing are parts of the preparation; what packing implies for batches is not
+		if o.Packing {
+			o.PaddingFree, o.Packing, o.MaxLength = o.paddingFree(), false, 0
+		}
+		o.Shuffle = false
+	}
 	return o
 }
 

@@ -292,3 +292,21 @@ func TestViewOfAChat(t *testing.T) {
 		t.Errorf("roles\n got %q\nwant %q", parts, want)
 	}
 }
+
+// TestSkipPrepareLeavesOrder checks that skip_prepare_dataset skips shuffling
+// and packing, but that batches are flat where packing asks for it, as in TRL.
+func TestSkipPrepareLeavesOrder(t *testing.T) {
+	rows := []string{`{"input_ids":[1,2,3]}`, `{"input_ids":[4]}`, `{"input_ids":[5,6]}`}
+	p, data, _, err := prepareAll(t, func(o *Options) { o.SkipPrepare, o.Shuffle, o.Packing, o.MaxLength = true, true, true, 2 }, rows...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data.Len() != 3 || !p.PaddingFree() {
+		t.Fatalf("%d rows, padding-free %t", data.Len(), p.PaddingFree())
+	}
+	for i, want := range [][]int32{{1, 2, 3}, {4}, {5, 6}} {
+		if e, err := data.At(i); err != nil || !slices.Equal(e.InputIDs, want) {
+			t.Errorf("row %d is %v (%v), want %v", i, e.InputIDs, err, want)
+		}
+	}
+}

