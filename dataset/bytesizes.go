@@ -94,7 +94,7 @@ func (s *parquetSource) measure(ctx context.Context, workers int) ([]int64, erro
 				if g >= len(groups) {
 					return
 				}
-				if errs[w] = ctx.Err(); errs[w] == nil {
+				if errs[w] = errors.Join(ctx.Err(), s.checkLZ4(g)); errs[w] == nil {
 					errs[w] = s.measureGroup(groups[g], sizes[s.firsts[g]:s.firsts[g+1]])
 				}
 			}

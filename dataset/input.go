@@ -69,7 +69,7 @@ func cannotOpen(name string, err error) error {
 // decompress makes in.file the plain copy of the file: an earlier one out of
 // the cache, or a new one that the index pass fills.
 func (in *input) decompress(packed, path string, st os.FileInfo, o OpenOptions) error {
-	dir, err := dataCacheDir(o)
+	dir, err := dataCacheDir()
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // dataCacheDir is the folder for copies and results that can be made again, the
 // same on every system as the workbench's and the models'.
-func dataCacheDir(o OpenOptions) (string, error) {
+func dataCacheDir() (string, error) {
 	if dir := os.Getenv("SFTUI_CACHE"); dir != "" {
 		return filepath.Join(dir, "data"), nil
 	}

@@ -124,22 +124,22 @@ func (m *Mapped) At(i int) (Example, error) {
 	if i < 0 || i >= m.rows {
 		return Example{}, fmt.Errorf("%s has %d rows, there is no row %d", m.path, m.rows, i)
 	}
-	bad := func(what string) (Example, error) {
-		return Example{}, fmt.Errorf("%s row %d: %s; delete the file, it will be made again", m.path, i, what)
+	bad := func(what string) error {
+		return fmt.Errorf("%s row %d: %s; delete the file, it will be made again", m.path, i, what)
 	}
 	le := binary.LittleEndian
 	e := m.index[i*mappedEntry:]
 	at, size, tokens, sum := le.Uint64(e), uint64(le.Uint32(e[8:])), le.Uint32(e[12:]), le.Uint32(e[16:])
 	if at < mappedHeader || at > uint64(len(m.data)) || size > uint64(len(m.data))-at {
-		return bad("its record lies outside the file")
+		return Example{}, bad("its record lies outside the file")
 	}
 	record := m.data[at : at+size]
 	if crc32.Checksum(record, m.table) != sum {
-		return bad("its record does not match its checksum")
+		return Example{}, bad("its record does not match its checksum")
 	}
 	ex, err := decodeRecord(record, int(tokens), m.width)
 	if err != nil {
-		return bad(err.Error())
+		return Example{}, bad(err.Error())
 	}
 	ex.Row = i
 	return ex, nil

@@ -41,6 +41,7 @@ type parquetSource struct {
 	leaves   []int // the leaf columns that are read, all of them when nil
 	borrowed bool  // a projection: the file is another source's
 	indexed  bool  // the file has a page index, so that seeking skips pages unread
+	lz4      bool  // see checkLZ4
 }
 
 type rowBlock struct {
@@ -68,11 +69,14 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	if err != nil {
 		return nil, cannotOpen(in.name, err)
 	}
-	f, err := parquet.OpenFile(in.file, st.Size(), parquet.SkipPageIndex(false), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(256<<10))
+	f, err := openParquetFile(in, st.Size(), false)
+	if err == nil && usesLZ4(f) {
+		f, err = openParquetFile(in, st.Size(), true) // an index could lead past the pages that are walked
+	}
 	if err != nil {
 		return nil, brokenParquet(in, st.Size(), err)
 	}
-	s := &parquetSource{name: in.name, in: in, file: f}
+	s := &parquetSource{name: in.name, in: in, file: f, lz4: usesLZ4(f)}
 	s.ready()
 	if s.root, err = newParquetNode(f); err != nil {
 		return nil, fmt.Errorf("%s: %w", in.name, err)
@@ -81,7 +85,10 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 		s.columns = append(s.columns, c.name)
 	}
 	n := int64(0)
-	for _, g := range f.RowGroups() {
+	for k, g := range f.RowGroups() {
+		if err := checkRowGroup(f, k, g.NumRows()); err != nil {
+			return nil, fmt.Errorf("%s is damaged: %w; download or copy it again", in.name, err)
+		}
 		s.firsts = append(s.firsts, n)
 		n += g.NumRows()
 	}
@@ -91,6 +98,24 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	}
 	s.indexed = len(f.OffsetIndexes()) > 0
 	return s, nil
+}
+
+func openParquetFile(in *input, size int64, skipIndex bool) (*parquet.File, error) {
+	return parquet.OpenFile(in.file, size, parquet.SkipPageIndex(skipIndex), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(256<<10))
+}
+
+// checkRowGroup compares the rows that row group k claims with the values that
+// its columns claim: every row has one in each column, be it a null.
+func checkRowGroup(f *parquet.File, k int, rows int64) error {
+	if rows < 0 {
+		return fmt.Errorf("row group %d claims %d rows", k, rows)
+	}
+	for _, chunk := range f.Metadata().RowGroups[k].Columns {
+		if chunk.MetaData.NumValues < rows {
+			return fmt.Errorf("row group %d claims %d rows, but a column of it has %d values", k, rows, chunk.MetaData.NumValues)
+		}
+	}
+	return nil
 }
 
 // ready makes the parts that a zero value lacks.
@@ -232,6 +257,9 @@ func (s *parquetSource) loadBlock(r *groupReader, number int, inGroup int64) (*r
 func (s *parquetSource) load(r *groupReader, number int, inGroup int64, want int) (block *rowBlock, err error) {
 	defer recoverParquet(s.Location(number), &err)
 	if r.rows == nil {
+		if err := s.checkLZ4(r.group); err != nil {
+			return nil, s.readError(number, err)
+		}
 		r.rows = s.openGroup(r.group)
 	}
 	if err := s.forward(r, inGroup); err != nil {

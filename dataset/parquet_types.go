@@ -22,7 +22,7 @@ func leafConverter(c *parquet.Column) (func(parquet.Value) any, error) {
 	}
 	switch l := logical.(type) {
 	case *format.TimestampType:
-		return timestampConverter(c, l), nil
+		return timestampConverter(l), nil
 	case *format.DateType:
 		return func(v parquet.Value) any {
 			return time.Unix(int64(v.Int32())*86400, 0).UTC().Format("2006-01-02")
@@ -98,7 +98,7 @@ func intConverter(kind parquet.Kind, signed bool) func(parquet.Value) any {
 	}
 }
 
-func timestampConverter(c *parquet.Column, l *format.TimestampType) func(parquet.Value) any {
+func timestampConverter(l *format.TimestampType) func(parquet.Value) any {
 	unit := l.Unit.String()
 	return func(v parquet.Value) any {
 		n := v.Int64()

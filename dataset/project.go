@@ -44,7 +44,7 @@ func Project(src Source, columns []string) Source {
 func projectParquet(p *parquetSource, columns []string) Source {
 	root := *p.root
 	root.fields = nil
-	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, borrowed: true}
+	out := &parquetSource{name: p.name, in: p.in, file: p.file, firsts: p.firsts, indexed: p.indexed, lz4: p.lz4, borrowed: true}
 	out.ready()
 	for _, f := range p.root.fields {
 		if !slices.Contains(columns, f.name) {

@@ -15,7 +15,7 @@ import (
 
 // readAll opens data as a file with the given extension and reads every row;
 // whatever the data, it must end, and without a panic.
-func readAll(t *testing.T, ext string, data []byte) (src Source, rows []Row, errs int) {
+func readAll(t *testing.T, ext string, data []byte) (rows []Row, errs int) {
 	t.Helper()
 	p := filepath.Join(t.TempDir(), "fuzz"+ext)
 	if err := os.WriteFile(p, data, 0o600); err != nil {
@@ -23,7 +23,7 @@ func readAll(t *testing.T, ext string, data []byte) (src Source, rows []Row, err
 	}
 	src, err := Open(context.Background(), p, OpenOptions{})
 	if err != nil {
-		return nil, nil, 1
+		return nil, 1
 	}
 	defer func() { _ = src.Close() }()
 	for i := range src.Len() {
@@ -39,7 +39,7 @@ func readAll(t *testing.T, ext string, data []byte) (src Source, rows []Row, err
 			t.Fatal("a row without a place")
 		}
 	}
-	return src, rows, errs
+	return rows, errs
 }
 
 func FuzzJSONLines(f *testing.F) {
@@ -47,7 +47,7 @@ func FuzzJSONLines(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, rows, errs := readAll(t, ".jsonl", data)
+		rows, errs := readAll(t, ".jsonl", data)
 		if errs > 0 || bytes.HasPrefix(bytes.TrimLeft(data, "\xef\xbb\xbf \t\r\n"), []byte("[")) {
 			return
 		}
@@ -72,7 +72,7 @@ func FuzzJSONArray(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, rows, errs := readAll(t, ".json", data)
+		rows, errs := readAll(t, ".json", data)
 		var want []map[string]json.RawMessage
 		if json.Unmarshal(data, &want) != nil || len(want) == 0 || bytes.Contains(data, []byte("null")) || !utf8.Valid(data) {
 			return // Go reads over bytes that are no text, datasets and we refuse them
@@ -91,7 +91,7 @@ func FuzzCSV(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, rows, errs := readAll(t, ".csv", data)
+		rows, errs := readAll(t, ".csv", data)
 		if errs > 0 || bytes.ContainsAny(data, "\"\r\x00") {
 			return
 		}
@@ -110,7 +110,7 @@ func FuzzCSV(f *testing.F) {
 func FuzzText(f *testing.F) {
 	f.Add([]byte("a\r\nb\rc\n\nd"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		_, rows, errs := readAll(t, ".txt", data)
+		rows, errs := readAll(t, ".txt", data)
 		if errs > 0 || len(rows) == 0 {
 			return
 		}

@@ -34,7 +34,7 @@ func (p *Preparer) AllStored(ctx context.Context, cacheDir string, workers int, 
 func (p *Preparer) stored(ctx context.Context, cacheDir string, workers int, progress func(done, total int)) (Dataset, []Example, error) {
 	if cacheDir == "" {
 		var err error
-		if cacheDir, err = dataCacheDir(OpenOptions{}); err != nil {
+		if cacheDir, err = dataCacheDir(); err != nil {
 			return p.All(ctx, workers, progress)
 		}
 	}
