@@ -144,7 +144,7 @@ read line; case "$line" in *'"prompt":"third'*) echo '{"reply": "three", "tokens
 func TestChatMessageOfSeveralLines(t *testing.T) {
 	d := newDriver(t, 100, 30, func(o *Options) {
 		o.Chat = func(ctx context.Context, _ []string) *exec.Cmd {
-			return exec.CommandContext(ctx, "sh", "-c", `read line; case "$line" in *'a\nb\nc'*) echo '{"reply": "all three", "tokens": 1, "seconds": 0.1, "finish": "stop"}';; esac; read line`)
+			return exec.CommandContext(ctx, "sh", "-c", `read -r line; case "$line" in *'a\nb\nc'*) echo '{"reply": "all three", "tokens": 1, "seconds": 0.1, "finish": "stop"}';; *) echo '{"error": "other lines"}';; esac; read -r line`)
 		}
 	})
 	d.press("6", "c", "enter").typeText("a")
