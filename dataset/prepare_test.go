@@ -310,3 +310,31 @@ func TestSkipPrepareLeavesOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestUnmarkedTemplateSentence reads the refusal of a template without marks
+// whose turns cannot be derived.
+func TestUnmarkedTemplateSentence(t *testing.T) {
+	_, _, _, err := prepareAll(t, func(o *Options) {
+		o.AssistantOnlyLoss, o.ChatTemplate = true, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}{{ 'assistant: ' if add_generation_prompt }}"
+	}, chatRow)
+	if err == nil || !strings.Contains(err.Error(), "assistant_only_loss: the chat template has no {% generation %} blocks") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestClonedTemplateTokens refuses the chat template of a tokenizer with tokens
+// that the model lacks, and says where TRL would resize the embedding.
+func TestClonedTemplateTokens(t *testing.T) {
+	_, _, _, err := prepareAll(t, func(o *Options) {
+		o.ChatTemplate, o.ClonedTokens = "{% for m in messages %}<turn>{{ m.content }}{% endfor %}", []string{"<|im_end|>", "<turn>", "</turn>"}
+	}, chatRow)
+	if err == nil || !strings.Contains(err.Error(), "<turn>, </turn>, which the model's") || strings.Contains(err.Error(), "<|im_end|>") {
+		t.Errorf("got %v", err)
+	}
+	o := DefaultOptions()
+	o.ClonedTokens = []string{"<|end|>"}
+	p, _, _, err := prepareCase(jsonRows(t, chatRow), openTestTokenizer(t), o)
+	if err != nil || !strings.Contains(strings.Join(p.Shape().Notes, "\n"), "TRL would resize the model's embedding") {
+		t.Errorf("%v: notes %q", err, p.Shape().Notes)
+	}
+}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,6 +150,10 @@ func (c *chat) render(r request, messages []any, generationPrompt, spans bool) (
 		out, err = r.template.AssistantSpans(in, jinja.Limits{})
 	} else {
 		out, err = r.template.RenderChat(in, jinja.Limits{})
+	}
+	var refusal *jinja.Error
+	if errors.As(err, &refusal) && refusal.Kind == jinja.KindUnmarked {
+		return out, fmt.Errorf("assistant_only_loss: %w", err)
 	}
 	if err != nil {
 		return out, fmt.Errorf("the chat template refuses the messages%s: %w", diagnose(messages), err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -363,6 +364,15 @@ func (t *Tokenizer) SpecialTokens() map[string]string {
 	out := make(map[string]string, len(t.specials))
 	for k, v := range t.specials {
 		out[k] = v
+	}
+	return out
+}
+
+// AddedTokens are the tokens beside the model's own vocabulary, in the order of their ids.
+func (t *Tokenizer) AddedTokens() []string {
+	out := make([]string, len(t.added))
+	for i, a := range slices.SortedFunc(slices.Values(t.added), func(a, b addedToken) int { return int(a.ID) - int(b.ID) }) {
+		out[i] = a.Content
 	}
 	return out
 }

@@ -41,45 +41,53 @@ func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
 			o.TemplateKwargs.Set(key, value)
 		}
 	}
-	template, eos, err := chatTemplate(r)
-	o.ChatTemplate = template
-	if eos != "" {
-		o.EOSToken = eos
+	c, err := chatTemplate(r)
+	o.ChatTemplate, o.ClonedTokens = c.template, c.tokens
+	if c.eos != "" {
+		o.EOSToken = c.eos
 	}
 	return o, err
 }
 
-// chatTemplate is the text of the template that overrides the model's, or "". A
-// tokenizer folder under chat_template_path gives its end-of-sequence token
-// too, as TRL takes it, over eos_token.
-func chatTemplate(r *recipes.Recipe) (template, eos string, err error) {
+// clonedTemplate is a chat template that overrides the model's, "" for none, with what
+// the tokenizer has that it comes from: its end-of-sequence token and its added
+// tokens, empty and nil where the template comes alone.
+type clonedTemplate struct {
+	template, eos string
+	tokens        []string
+}
+
+// chatTemplate reads the template that the recipe names. A tokenizer folder
+// under chat_template_path gives its end-of-sequence token too, as TRL takes
+// it, over eos_token.
+func chatTemplate(r *recipes.Recipe) (clonedTemplate, error) {
 	if r.ChatTemplate != "" || r.ChatTemplatePath == "" {
-		return r.ChatTemplate, "", nil
+		return clonedTemplate{template: r.ChatTemplate}, nil
 	}
 	info, err := os.Stat(r.ChatTemplatePath)
 	if err != nil {
-		return "", "", fmt.Errorf("chat_template_path: %w", err)
+		return clonedTemplate{}, fmt.Errorf("chat_template_path: %w", err)
 	}
 	if !info.IsDir() {
 		text, err := os.ReadFile(r.ChatTemplatePath)
 		if err != nil {
-			return "", "", fmt.Errorf("chat_template_path: %w", err)
+			return clonedTemplate{}, fmt.Errorf("chat_template_path: %w", err)
 		}
-		return string(text), "", nil
+		return clonedTemplate{template: string(text)}, nil
 	}
 	tok, err := dataset.OpenTokenizer(r.ChatTemplatePath)
 	if err != nil {
-		return "", "", fmt.Errorf("chat_template_path: %w", err)
+		return clonedTemplate{}, fmt.Errorf("chat_template_path: %w", err)
 	}
-	template = tok.ChatTemplate()
-	eos, _ = tok.EOS()
+	c := clonedTemplate{template: tok.ChatTemplate(), tokens: tok.AddedTokens()}
+	c.eos, _ = tok.EOS()
 	if err := tok.Close(); err != nil {
-		return "", "", err
+		return clonedTemplate{}, err
 	}
-	if template == "" {
-		return "", "", fmt.Errorf("chat_template_path: %s has a tokenizer without a chat template", r.ChatTemplatePath)
+	if c.template == "" {
+		return clonedTemplate{}, fmt.Errorf("chat_template_path: %s has a tokenizer without a chat template", r.ChatTemplatePath)
 	}
-	return template, eos, nil
+	return c, nil
 }
 
 // trainingData is everything read for a run.
@@ -102,19 +110,9 @@ type part struct {
 // openSources opens the recipe's training source and, where evaluation is
 // asked for, the source to evaluate on.
 func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, total int64)) (train, eval *part, err error) {
-	if r.DatasetName == "" && r.DatasetMixture != nil {
-		return nil, nil, errors.New("dataset_mixture is not supported: join the files first, or name a folder or a pattern in dataset_name")
-	}
-	if r.DatasetName == "" {
-		return nil, nil, errors.New("dataset_name is not set: give a file, a folder or a hub id")
-	}
-	o := dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit, Progress: progress}
-	source, err := dataset.Open(ctx, r.DatasetName, o)
+	source, err := OpenTraining(ctx, r, progress)
 	if err != nil {
 		return nil, nil, err
-	}
-	if source.Len() == 0 {
-		return nil, nil, errors.Join(fmt.Errorf("dataset_name %s has no rows", r.DatasetName), source.Close())
 	}
 	switch {
 	case r.EvalStrategy == "no" && !r.EvalOnStart:
@@ -131,8 +129,12 @@ func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, tot
 
 // OpenEvaluation opens the data that a recipe evaluates on beside the training
 // data: eval_dataset_name, its test split, or where it has none (a file has only
-// one) all of it; else the test split of dataset_name.
+// one) all of it; else what dataset_mixture holds out, or the test split of
+// dataset_name.
 func OpenEvaluation(ctx context.Context, r *recipes.Recipe) (dataset.Source, error) {
+	if r.EvalDatasetName == "" && r.DatasetMixture != nil {
+		return openMixtureTest(ctx, r)
+	}
 	if r.EvalDatasetName == "" {
 		test, err := dataset.Open(ctx, r.DatasetName, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTestSplit})
 		if err != nil {
@@ -255,15 +257,16 @@ func prepareOne(ctx context.Context, src *part, tok *dataset.Tokenizer, o datase
 // to absolute paths, so that a run can be resumed from any folder. Where each
 // value came from stays as it is.
 func AbsolutePaths(r *recipes.Recipe) error {
+	if err := absoluteMixture(r); err != nil {
+		return err
+	}
 	for _, key := range []string{"dataset_name", "eval_dataset_name", "model_name_or_path", "chat_template_path"} {
 		value, origin := r.Get(key)
 		if value == "" || filepath.IsAbs(value) {
 			continue
 		}
-		if _, err := os.Stat(value); err != nil {
-			if matches, globErr := filepath.Glob(value); globErr != nil || len(matches) == 0 {
-				continue // a hub id
-			}
+		if !isLocal(value) {
+			continue // a hub id
 		}
 		abs, err := filepath.Abs(value)
 		if err != nil {
@@ -274,4 +277,33 @@ func AbsolutePaths(r *recipes.Recipe) error {
 		}
 	}
 	return nil
+}
+
+// absoluteMixture does the same for the data sets of a mixture.
+func absoluteMixture(r *recipes.Recipe) error {
+	if r.DatasetMixture == nil {
+		return nil
+	}
+	for i := range r.DatasetMixture.Datasets {
+		d := &r.DatasetMixture.Datasets[i]
+		if filepath.IsAbs(d.ID) || !isLocal(d.ID) {
+			continue
+		}
+		abs, err := filepath.Abs(d.ID)
+		if err != nil {
+			return fmt.Errorf("dataset_mixture: %w", err)
+		}
+		d.ID = abs
+	}
+	return nil
+}
+
+// isLocal reports whether a name is that of a file or folder here, or a pattern
+// that some match.
+func isLocal(name string) bool {
+	if _, err := os.Stat(name); err == nil {
+		return true
+	}
+	matches, err := filepath.Glob(name)
+	return err == nil && len(matches) > 0
 }

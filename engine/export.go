@@ -114,15 +114,15 @@ func chooseCheckpoint(r *run.Run, step int) (string, error) {
 // training held the weights in, as with TRL's save_model, and they carry the
 // chat template and the special tokens that they were trained with.
 func exportOptions(r *recipes.Recipe, tok *dataset.Tokenizer) (compute.ExportOptions, error) {
-	template, cloned, err := chatTemplate(r)
+	c, err := chatTemplate(r)
 	if err != nil {
 		return compute.ExportOptions{}, err
 	}
-	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: template}
+	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: c.template}
 	if o.DType == "auto" {
 		o.DType = ""
 	}
-	o.Tokens, err = specialTokens(r, tok, cloned)
+	o.Tokens, err = specialTokens(r, tok, c.eos)
 	return o, err
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -208,11 +209,12 @@ func dataSeed(r *recipes.Recipe) int64 {
 
 // buildLoop makes the loop for a new run or at a checkpoint.
 func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
-	strategy, micro := r.TrainSamplingStrategy, r.PerDeviceTrainBatchSize
+	micro := r.PerDeviceTrainBatchSize
+	order, err := RecipeOrder(r, t.data.train.Len(), t.data.train.Tokens)
 	if t.data.train.Fixed() {
-		strategy, micro = "sequential", 1
+		micro = 1
+		order, err = NewOrder(t.data.train.Len(), 0, "sequential", r.DataloaderDropLast)
 	}
-	order, err := NewOrder(t.data.train.Len(), dataSeed(r), strategy, r.DataloaderDropLast)
 	if err != nil {
 		return err
 	}
@@ -250,8 +252,12 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	if l.cadence, err = newCadence(r, l.state.ScheduleTotal); err != nil {
 		return err
 	}
+	l.schedule.restore(l.state.Adaptive)
 	if err := t.addEvaluation(l); err != nil {
 		return err
+	}
+	if isAdaptive(r.LrSchedulerType) && (l.eval == nil || r.EvalStrategy == "no") {
+		return fmt.Errorf("lr_scheduler_type %s follows the evaluations and there are none: set eval_strategy, or another schedule", r.LrSchedulerType)
 	}
 	t.loop = l
 	t.addTuner(l)
@@ -296,7 +302,7 @@ func (t *training) restore(l *loop, total int) error {
 	// its own recipe for the rest. The schedule goes on at the same step.
 	l.state.MicroBatch, l.state.Accumulation, l.state.LearningScale = fresh.MicroBatch, fresh.Accumulation, fresh.LearningScale
 	l.state.TotalSteps, l.state.ScheduleTotal, l.state.ScheduleStride = total, total, 1
-	l.state.ScheduleAt, l.state.Best = float64(l.state.Step), nil
+	l.state.ScheduleAt, l.state.Best, l.state.Adaptive = float64(l.state.Step), nil, nil
 	if l.state.Position.Offset >= l.order.n {
 		l.state.Position = Position{Epoch: l.state.Position.Epoch + 1}
 	}
@@ -310,22 +316,17 @@ func (t *training) addEvaluation(l *loop) error {
 		return err
 	}
 	if t.data.eval != nil {
-		order, err := NewOrder(t.data.eval.Len(), 0, "sequential", false)
-		if err != nil {
-			return err
-		}
+		order := evalOrder(t.o.Recipe, t.data.eval.Len(), t.data.eval.Tokens)
 		l.eval = &evaluator{feed: t.data.eval, order: order, batch: t.o.Recipe.PerDeviceEvalBatchSize, metric: m}
 	}
 	if l.eval == nil && t.o.Recipe.EvalStrategy != "no" && t.o.Replay != "" {
 		t.out.log("evaluation is left out while given batches are replayed")
 	}
-	template, _, err := chatTemplate(t.o.Recipe)
+	chat, err := chatTemplate(t.o.Recipe)
 	if err != nil {
 		return err
 	}
-	if template == "" {
-		template = t.tok.ChatTemplate()
-	}
+	template := cmp.Or(chat.template, t.tok.ChatTemplate())
 	l.sampler, err = newSampler(t.o.Recipe, t.tok, template, t.data.evalPart)
 	if eos := l.export.Tokens.EOS; l.sampler != nil && eos.Text != "" {
 		l.sampler.stop = append(l.sampler.stop, eos.ID)

@@ -64,6 +64,10 @@ const (
 	kindLimit     = "LimitError" // ours: fuel or output spent
 )
 
+// KindUnmarked is the kind of an Error of AssistantSpans: the template renders
+// the chat, but does not tell what the assistant says in it.
+const KindUnmarked = "UnmarkedError"
+
 // fail makes an Error without a place; the node that sees it first adds one.
 func fail(kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}

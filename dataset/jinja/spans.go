@@ -133,10 +133,10 @@ func assistantTurns(messages []any) []int {
 func (t *Template) refuse(format string, args ...any) error {
 	name := "the chat template"
 	if t.name != "" {
-		name += " " + t.name
+		name = "the chat template " + strings.TrimPrefix(strings.TrimPrefix(t.name, "chat template"), " ")
 	}
-	return fail(kindValue, "%s has no {%% generation %%} blocks and its assistant turns cannot be derived: %s; put {%% generation %%} … {%% endgeneration %%} around what the assistant says",
-		name, fmt.Sprintf(format, args...))
+	return fail(KindUnmarked, "%s has no {%% generation %%} blocks and its assistant turns cannot be derived: %s; put {%% generation %%} … {%% endgeneration %%} around what the assistant says",
+		strings.TrimSpace(name), fmt.Sprintf(format, args...))
 }
 
 // header is the part of an assistant's turn that the model does not write: the
