@@ -49,7 +49,7 @@ func openInput(path, name string, o OpenOptions) (*input, error) {
 	switch packed := filepath.Ext(lower); packed {
 	case ".gz", ".zst", ".zstd":
 		in.ext = filepath.Ext(strings.TrimSuffix(lower, packed))
-		if err := in.decompress(packed, path, st, o); err != nil {
+		if err := in.decompress(packed, path, st); err != nil {
 			_ = f.Close()
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func cannotOpen(name string, err error) error {
 
 // decompress makes in.file the plain copy of the file: an earlier one out of
 // the cache, or a new one that the index pass fills.
-func (in *input) decompress(packed, path string, st os.FileInfo, o OpenOptions) error {
+func (in *input) decompress(packed, path string, st os.FileInfo) error {
 	dir, err := dataCacheDir()
 	if err != nil {
 		return err

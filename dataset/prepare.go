@@ -341,7 +341,7 @@ func (p *Preparer) convert(w *work) error {
 // row's shape another one: it would be left out silently.
 func (p *Preparer) checkSameShape(row Row) error {
 	for _, column := range []string{"input_ids", "prompt"} {
-		if has(row, column) && !(column == "prompt" && p.plan.prompted) {
+		if has(row, column) && (column != "prompt" || !p.plan.prompted) {
 			return fmt.Errorf("the row has %s, but the first row has none and decides how all rows are read (%s): put rows of one kind into one file", column, p.shape.Name)
 		}
 	}

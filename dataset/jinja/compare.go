@@ -235,7 +235,7 @@ func contains(e *env, box, item any) (bool, error) {
 		}
 		return b.length > 0 && (i-b.start)%b.step == 0 && (i-b.start)/b.step >= 0 && (i-b.start)/b.step < b.length, nil
 	}
-	next, err := iterate(e, box)
+	next, err := iterate(box)
 	if err != nil {
 		return false, fail(kindType, "argument of type '%s' is not iterable", typeName(box))
 	}

@@ -106,7 +106,7 @@ func (t *tupleTarget) assign(e *env, r *record, v any) error {
 	case tuple:
 		items = v
 	default:
-		if _, err := iterate(e, v); err != nil {
+		if _, err := iterate(v); err != nil {
 			if u, ok := v.(*undefined); ok {
 				return u.err()
 			}

@@ -139,7 +139,7 @@ func firstFilter(e *env, v any, a arguments) (any, error) {
 	if _, _, err := a.bind("do_first", 0); err != nil {
 		return nil, err
 	}
-	next, err := iterate(e, v)
+	next, err := iterate(v)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func joinFilter(e *env, v any, a arguments) (any, error) {
 			return nil, err
 		}
 	}
-	next, err := iterate(e, v)
+	next, err := iterate(v)
 	if err != nil {
 		return nil, err
 	}

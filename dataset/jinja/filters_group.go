@@ -53,7 +53,7 @@ func batchFilter(e *env, v any, a arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := iterate(e, v)
+	next, err := iterate(v)
 	done := false
 	var held []any // the item that begins the next batch
 	return &iterator{kind: "generator", next: func() (any, bool, error) {

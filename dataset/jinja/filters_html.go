@@ -100,7 +100,7 @@ func urlencodeFilter(e *env, v any, a arguments) (any, error) {
 	if d, ok := v.(*Dict); ok {
 		v = dictView{dict: d, kind: 'i'}
 	}
-	if _, err := iterate(e, v); err != nil {
+	if _, err := iterate(v); err != nil {
 		return urlQuote(v, false)
 	}
 	items, err := listOf(e, v)

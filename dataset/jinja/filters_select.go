@@ -73,7 +73,7 @@ func lazy(e *env, v any, open func() (func(any) (any, bool, error), error)) *ite
 				if step, err = open(); err != nil {
 					return nil, false, err
 				}
-				if next, err = iterate(e, v); err != nil {
+				if next, err = iterate(v); err != nil {
 					return nil, false, err
 				}
 			}
@@ -140,22 +140,23 @@ func selectFilter(name string) filterFunc {
 				}
 				a.pos = a.pos[1:]
 			}
-			test := func(x any) (bool, error) { return truth(x), nil }
+			test, rest := testFunc(nil), arguments{}
 			if len(a.pos) > 0 {
 				testName, _ := text(a.pos[0])
-				t := testNamed(testName)
-				if t == nil {
+				if test = testNamed(testName); test == nil {
 					return nil, fail(kindRuntime, "No test named %s.", repr(a.pos[0]))
 				}
-				rest := arguments{pos: a.pos[1:], names: a.names, vals: a.vals}
-				test = func(x any) (bool, error) { return t(e, x, rest) }
+				rest = arguments{pos: a.pos[1:], names: a.names, vals: a.vals}
 			}
 			return func(item any) (any, bool, error) {
 				x, err := g.get(e, item)
 				if err != nil {
 					return nil, false, err
 				}
-				ok, err := test(x)
+				if test == nil {
+					return item, truth(x) == wanted, nil
+				}
+				ok, err := test(e, x, rest)
 				return item, err == nil && ok == wanted, err
 			}, nil
 		}), nil
@@ -304,7 +305,7 @@ func uniqueFilter(e *env, v any, a arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := iterate(e, v)
+	next, err := iterate(v)
 	seen := NewDict(8)
 	return &iterator{kind: "generator", next: func() (any, bool, error) {
 		if err != nil {
@@ -347,7 +348,7 @@ func extremeFilter(name string) filterFunc {
 		if err != nil {
 			return nil, err
 		}
-		next, err := iterate(e, v)
+		next, err := iterate(v)
 		if err != nil {
 			return nil, err
 		}
@@ -399,7 +400,7 @@ func sumFilter(e *env, v any, a arguments) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := iterate(e, v)
+	next, err := iterate(v)
 	if err != nil {
 		return nil, err
 	}

@@ -87,9 +87,10 @@ func (f *braceFormatter) field(s string, depth int) (string, error) {
 	name, spec, conv := s, "", byte(0)
 	bracket := false
 	for i := 0; i < len(s); i++ {
-		if s[i] == '[' {
+		switch s[i] {
+		case '[':
 			bracket = true
-		} else if s[i] == ']' {
+		case ']':
 			bracket = false
 		}
 		if bracket || s[i] != '!' && s[i] != ':' {

@@ -13,7 +13,7 @@ func overSlice(items []any) func() (any, bool, error) {
 }
 
 // iterate is Python's iter(v): a function that returns the next item.
-func iterate(e *env, v any) (func() (any, bool, error), error) {
+func iterate(v any) (func() (any, bool, error), error) {
 	switch v := v.(type) {
 	case []any:
 		return overSlice(v), nil
@@ -75,7 +75,7 @@ func listOf(e *env, v any) ([]any, error) {
 	case tuple:
 		return v, nil
 	}
-	next, err := iterate(e, v)
+	next, err := iterate(v)
 	if err != nil {
 		return nil, err
 	}

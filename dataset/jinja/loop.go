@@ -179,7 +179,7 @@ func (s *forStmt) recurse(e *env, up *record, items any, depth int64) (string, e
 
 // run loops over items; r is the record of the body, outer the one around the loop.
 func (s *forStmt) run(e *env, r, outer *record, items any, depth int64) error {
-	next, err := iterate(e, items)
+	next, err := iterate(items)
 	if err != nil {
 		return e.fault(s.pos, err)
 	}

@@ -265,7 +265,7 @@ func joinMethod(e *env, s string, a arguments) (any, error) {
 	if err := a.count("join", 1, 1); err != nil {
 		return nil, err
 	}
-	if _, err := iterate(e, a.pos[0]); err != nil {
+	if _, err := iterate(a.pos[0]); err != nil {
 		return nil, fail(kindType, "can only join an iterable")
 	}
 	items, err := listOf(e, a.pos[0])

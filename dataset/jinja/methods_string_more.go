@@ -78,14 +78,14 @@ func expandTabs(e *env, s string, a arguments) (any, error) {
 	var out []byte
 	column := int64(0)
 	for _, r := range runes(s) {
-		switch {
-		case r == '\t':
+		switch r {
+		case '\t':
 			if size > 0 {
 				n := size - column%size
 				out = append(out, strings.Repeat(" ", int(n))...)
 				column += n
 			}
-		case r == '\n' || r == '\r':
+		case '\n', '\r':
 			out = appendRune(out, r)
 			column = 0
 		default:

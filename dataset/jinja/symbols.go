@@ -113,9 +113,9 @@ func (s *symbols) setLoad(slot int, p pending) {
 }
 
 // parameter declares name as set by whoever enters the frame.
-func (s *symbols) parameter(name string) int {
+func (s *symbols) parameter(name string) {
 	s.stores[name] = true
-	return s.define(name, pending{kind: loadParam})
+	s.define(name, pending{kind: loadParam})
 }
 
 // store notes an assignment to name.

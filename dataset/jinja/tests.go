@@ -64,7 +64,7 @@ func testNamed(name string) testFunc {
 	case "sequence":
 		return simple(isSequence)
 	case "iterable":
-		return simple(func(v any) bool { _, err := iterate(nil, v); return err == nil })
+		return simple(func(v any) bool { _, err := iterate(v); return err == nil })
 	case "callable":
 		return simple(isCallable)
 	case "escaped":
