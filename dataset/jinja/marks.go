@@ -23,6 +23,9 @@ func markOf(source string) mark {
 	case "cfc67e5f349f3769", // Muse Glimmer
 		"a4c9919cbbd4acdd": // gpt-oss
 		return mark{known: true, drops: true}
+	case "0d7e56ca41705b79", // Idefics3
+		"830005085ddd94ce": // SmolVLM
+		return mark{known: true, header: "Assistant:", drops: true}
 	case "dcaee66df77bfbb7", // Phi-3
 		"78d976a442bcde2f": // Phi-3.5
 		return mark{known: true, header: "<|assistant|>\n", epilogue: true}

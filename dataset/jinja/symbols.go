@@ -98,11 +98,10 @@ func (s *symbols) find(name string) (home, bool) {
 }
 
 // define gives name a slot of this frame.
-func (s *symbols) define(name string, p pending) int {
+func (s *symbols) define(name string, p pending) {
 	slot := s.fn.slot(s.level, name)
 	s.refs[name] = slot
 	s.setLoad(slot, p)
-	return slot
 }
 
 func (s *symbols) setLoad(slot int, p pending) {
