@@ -73,3 +73,57 @@ func TestConformCopiesNothing(t *testing.T) {
 		t.Errorf("%s %v", asJSON(out), err)
 	}
 }
+
+// TestFolderFiles picks the files of a folder as HF datasets 5.2 does.
+func TestFolderFiles(t *testing.T) {
+	for name, tt := range map[string]struct{ files, want string }{
+		"empty files are left out": {"a.jsonl= b.jsonl=b", "b"},
+		"the most of a kind":       {"a.jsonl=a b.csv=b c.jsonl=c", "a c"},
+		"on a draw JSON":           {"a.jsonl=a b.csv=b", "a"},
+		"on a draw parquet":        {"a.jsonl=a b.parquet=no", "error: is not a parquet file"},
+		"text before nothing":      {"z.csv=z a.txt=a", "z"},
+		"names in order":           {"2.jsonl=2 10.jsonl=10 1.jsonl=1", "1 10 2"},
+		"all empty":                {"a.jsonl= b.jsonl=", "error: is empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, f := range strings.Fields(tt.files) {
+				file, value, _ := strings.Cut(f, "=")
+				text := ""
+				switch {
+				case value == "":
+				case strings.HasSuffix(file, ".csv"):
+					text = "a\n" + value + "\n"
+				default:
+					text = fmt.Sprintf("{\"a\": %q}\n", value)
+				}
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			src, err := Open(t.Context(), dir, OpenOptions{})
+			if want, ok := strings.CutPrefix(tt.want, "error: "); ok {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%v, want an error with %q", err, want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = src.Close() }()
+			var got []string
+			for i := range src.Len() {
+				row, err := src.At(i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, _ := row.Get("a")
+				got = append(got, fmt.Sprint(a))
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("%v, want %s", got, tt.want)
+			}
+		})
+	}
+}

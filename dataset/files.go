@@ -92,6 +92,7 @@ func openGlob(ctx context.Context, pattern string, o OpenOptions) (Source, error
 // openFiles opens several files as one data set; shown are their names in
 // messages.
 func openFiles(ctx context.Context, name string, paths, shown []string, o OpenOptions) (Source, error) {
+	paths, shown = withoutEmpty(paths, shown)
 	if len(paths) == 1 {
 		o.Name = shown[0]
 		return openFile(ctx, paths[0], o)
@@ -107,6 +108,20 @@ func openFiles(ctx context.Context, name string, paths, shown []string, o OpenOp
 	}
 	c.columns = first.Columns()
 	return c, nil
+}
+
+// withoutEmpty leaves out files without a byte, as datasets does, unless all are.
+func withoutEmpty(paths, shown []string) (kept, keptShown []string) {
+	for i, p := range paths {
+		if st, err := os.Stat(p); err == nil && st.Size() == 0 {
+			continue
+		}
+		kept, keptShown = append(kept, p), append(keptShown, shown[i])
+	}
+	if len(kept) == 0 {
+		return paths, shown
+	}
+	return kept, keptShown
 }
 
 // concat is several sources one after the other. Files are opened when the

@@ -107,16 +107,27 @@ func kindOf(p string) string {
 	}
 }
 
-// sameKind keeps the files of the most frequent kind, parquet on a draw: a
-// folder often has its data twice or notes beside it.
+// drawOrder decides between kinds of which a folder has the same number, as
+// datasets does; any other kind comes first the later its name.
+var drawOrder = []string{".parquet", ".json", ".csv"}
+
+// sameKind keeps the files of the most frequent kind: a folder often has its
+// data twice or notes beside it.
 func sameKind(files []string) []string {
 	count := map[string]int{}
 	for _, f := range files {
 		count[kindOf(f)]++
 	}
 	best := ""
+	before := func(kind, other string) bool {
+		a, b := slices.Index(drawOrder, kind), slices.Index(drawOrder, other)
+		if a < 0 || b < 0 {
+			return a > b || a == b && kind > other
+		}
+		return a < b
+	}
 	for _, kind := range sortedKeys(count) {
-		if best == "" || count[kind] > count[best] || count[kind] == count[best] && kind == ".parquet" {
+		if best == "" || count[kind] > count[best] || count[kind] == count[best] && before(kind, best) {
 			best = kind
 		}
 	}

@@ -74,13 +74,13 @@ func openLengthStore(o ScanOptions, prepared string, total int) (*lengthStore, e
 // since. While one of them is writing, it waits, and tells found from time to
 // time what there is by now.
 func (st *lengthStore) acquire(ctx context.Context, found func([]RowLength)) error {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		lock, taken := lockFile(filepath.Join(st.dir, "lock"))
 		st.mu.Lock()
 		st.lock = lock
+		began := time.Now()
 		st.load()
+		wait := max(200*time.Millisecond, 20*time.Since(began)) // reading a long journal must not slow its writer down
 		rows := st.rows
 		st.mu.Unlock()
 		found(rows)
@@ -90,7 +90,7 @@ func (st *lengthStore) acquire(ctx context.Context, found func([]RowLength)) err
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-time.After(wait):
 		}
 	}
 }
