@@ -95,7 +95,7 @@ func preview(ctx context.Context, f previewFlags, s streams) error {
 		return err
 	}
 	defer func() { _ = tok.Close() }()
-	src, err := dataset.Open(ctx, r.DatasetName, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit})
+	src, err := engine.OpenTraining(ctx, r, nil)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,10 @@ func previewRecipe(f previewFlags) (*recipes.Recipe, error) {
 	if f.values["template"] != "" {
 		r.ChatTemplate = "" // which would win over the file
 	}
-	if r.DatasetName == "" {
+	if f.values["data"] != "" {
+		r.DatasetMixture = nil // which would win over the name
+	}
+	if r.DatasetName == "" && r.DatasetMixture == nil {
 		return nil, fmt.Errorf("no data is named: give --data, or a --recipe with dataset_name")
 	}
 	return r, nil
@@ -248,7 +251,7 @@ func printRows(ctx context.Context, p *dataset.Preparer, limit int, out io.Write
 			SeqLengths: e.SeqLengths, PositionIDs: e.PositionIDs})
 	})
 	if err == nil && kept == 0 && limit == 0 {
-		return fmt.Errorf("%w: all %d of %s were dropped; %s", dataset.ErrAllDropped, printed, p.Source().Name(), dropped.Dropped)
+		return dataset.AllDropped(printed, p.Source().Name(), dropped.Dropped)
 	}
 	return err
 }

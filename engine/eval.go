@@ -159,6 +159,10 @@ func (l *loop) evaluate(ctx context.Context) error {
 		result.Best = true
 		l.state.Best = &best{Metric: value, Step: l.state.Step}
 	}
+	if l.state.Step > 0 { // transformers does not count the evaluation before training
+		l.schedule.Observe(value)
+		l.state.Adaptive = l.schedule.state()
+	}
 	l.state.LastEval = l.state.Step
 	l.out.emit(result)
 	return l.sample(ctx)

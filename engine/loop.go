@@ -57,6 +57,8 @@ type state struct {
 	ScheduleStride float64 `json:"schedule_stride"`
 	ScheduleTotal  int     `json:"schedule_total"`
 
+	Adaptive *adaptiveState `json:"adaptive_schedule,omitempty"` // of a schedule that follows the evaluations
+
 	Best      *best      `json:"best,omitempty"`
 	Recent    []float64  `json:"recent_losses,omitempty"` // for the spike detector
 	LastEval  int        `json:"last_eval_step,omitempty"`

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"sftui/dataset"
 	"sftui/recipes"
@@ -23,9 +24,17 @@ type Order struct {
 	seed     int64
 	strategy string // train_sampling_strategy
 	dropLast bool
+	grouping grouping // of group_by_length
 
 	epoch int // of perm, -1 for none
 	perm  []int
+}
+
+// grouping is what group_by_length needs to know.
+type grouping struct {
+	tokens func(item int) int
+	batch  int  // rows of an optimizer step, or of an evaluation batch
+	loader bool // the numbers come from the generator that data loaders draw from too
 }
 
 // NewOrder makes the order of n items. strategy is "random" (epoch e is
@@ -36,14 +45,63 @@ func NewOrder(n int, seed int64, strategy string, dropLast bool) (*Order, error)
 	case "":
 		strategy = "random"
 	default:
-		return nil, fmt.Errorf("train_sampling_strategy %q is not supported; use random or sequential", strategy)
+		return nil, fmt.Errorf("train_sampling_strategy %q is not supported; use random, sequential or group_by_length", strategy)
 	}
 	return &Order{n: n, seed: seed, strategy: strategy, dropLast: dropLast, epoch: -1}, nil
 }
 
-// RecipeOrder is the order in which a run of the recipe trains on n prepared rows.
-func RecipeOrder(r *recipes.Recipe, n int) (*Order, error) {
-	return NewOrder(n, dataSeed(r), r.TrainSamplingStrategy, r.DataloaderDropLast)
+// groupByLength is the strategy of the same name.
+const groupByLength = "group_by_length"
+
+// newGroupedOrder is transformers' LengthGroupedSampler: rows of like length
+// come together, in blocks of fifty batches. tokens tells an item's length.
+func newGroupedOrder(n int, seed int64, dropLast bool, g grouping) *Order {
+	return &Order{n: n, seed: seed, strategy: groupByLength, dropLast: dropLast, grouping: g, epoch: -1}
+}
+
+// RecipeOrder is the order in which a run of the recipe trains on n prepared
+// rows; tokens tells the length of each.
+func RecipeOrder(r *recipes.Recipe, n int, tokens func(item int) int) (*Order, error) {
+	if r.TrainSamplingStrategy != groupByLength {
+		return NewOrder(n, dataSeed(r), r.TrainSamplingStrategy, r.DataloaderDropLast)
+	}
+	// The sampler has no generator of its own, so that seed counts and not data_seed.
+	g := grouping{tokens: tokens, batch: r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps, loader: true}
+	return newGroupedOrder(n, int64(r.Seed), r.DataloaderDropLast, g), nil
+}
+
+// evalOrder is the order in which a recipe's evaluation visits its rows.
+func evalOrder(r *recipes.Recipe, n int, tokens func(item int) int) *Order {
+	if r.TrainSamplingStrategy == groupByLength {
+		return newGroupedOrder(n, dataSeed(r), false, grouping{tokens: tokens, batch: r.PerDeviceEvalBatchSize})
+	}
+	return &Order{n: n, strategy: "sequential", epoch: -1}
+}
+
+// grouped is an epoch's order by length. The generator goes on from epoch to
+// epoch.
+func (o *Order) grouped(epoch int) []int {
+	stream := dataset.NewTorchStream(o.seed)
+	var perm []int
+	for range epoch + 1 {
+		if o.grouping.loader {
+			stream.Skip()
+		}
+		perm = stream.Permutation(o.n)
+	}
+	size := o.grouping.batch * max(1, min(o.n/(o.grouping.batch*4), 50))
+	longest, at := -1, 0
+	for start := 0; start < o.n; start += size {
+		block := perm[start:min(start+size, o.n)]
+		slices.SortStableFunc(block, func(a, b int) int { return o.grouping.tokens(b) - o.grouping.tokens(a) })
+		if n := o.grouping.tokens(block[0]); n > longest {
+			longest, at = n, start
+		}
+	}
+	if o.n > 0 {
+		perm[0], perm[at] = perm[at], perm[0] // the longest row first, so that memory runs out at once if at all
+	}
+	return perm
 }
 
 // clone returns an order for another goroutine; both share what is never written.
@@ -57,15 +115,18 @@ func (o *Order) Epoch(epoch int) []int {
 	if o.epoch == epoch {
 		return o.perm
 	}
-	if o.strategy == "sequential" {
+	switch {
+	case o.strategy == groupByLength:
+		o.perm = o.grouped(epoch)
+	case o.strategy != "sequential":
+		o.perm = dataset.TorchPermutation(o.n, o.seed+int64(epoch))
+	default:
 		if o.perm == nil {
 			o.perm = make([]int, o.n)
 			for i := range o.perm {
 				o.perm[i] = i
 			}
 		}
-	} else {
-		o.perm = dataset.TorchPermutation(o.n, o.seed+int64(epoch))
 	}
 	o.epoch = epoch
 	return o.perm

@@ -10,8 +10,9 @@ import (
 // Schedule is a learning rate as a function of the optimizer step, with the
 // values of transformers' schedules of the same names.
 type Schedule struct {
-	base   float64
-	factor func(step float64) float64
+	base     float64
+	factor   func(step float64) float64
+	adaptive *adaptive // instead of factor, where the evaluations decide
 }
 
 // shape builds a schedule's factor from the warm-up and total steps.
@@ -45,7 +46,7 @@ func shapes() map[string]shape {
 
 // ScheduleNames lists the lr_scheduler_type values that work, sorted.
 func ScheduleNames() []string {
-	var names []string
+	names := []string{reduceOnPlateau, greedySchedule}
 	for name := range shapes() {
 		names = append(names, name)
 	}
@@ -57,11 +58,17 @@ func ScheduleNames() []string {
 // and total in optimizer steps and kwargs as in lr_scheduler_kwargs.
 func NewSchedule(name string, base float64, warmup, total int, kwargs map[string]any) (*Schedule, error) {
 	build, ok := shapes()[name]
-	if !ok {
+	if !ok && !isAdaptive(name) {
 		return nil, fmt.Errorf("lr_scheduler_type %q is not supported; use one of %s", name, strings.Join(ScheduleNames(), ", "))
 	}
 	p := &scheduleParams{name: name, base: base, warmup: float64(warmup), total: float64(total), kwargs: kwargs, used: map[string]bool{}}
-	factor, err := build(p)
+	s := &Schedule{base: base}
+	var err error
+	if isAdaptive(name) {
+		s.adaptive, err = newAdaptive(p)
+	} else {
+		s.factor, err = build(p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +79,43 @@ func NewSchedule(name string, base float64, warmup, total int, kwargs map[string
 			}
 		}
 	}
-	return &Schedule{base: base, factor: factor}, nil
+	return s, nil
 }
 
 // At is the learning rate of the optimizer step that follows step finished
 // ones: At(0) is the first step's. The step may be a fraction after a live
 // change of the batch size stretched the schedule.
-func (s *Schedule) At(step float64) float64 { return s.base * s.factor(step) }
+func (s *Schedule) At(step float64) float64 {
+	if s.adaptive != nil {
+		return s.adaptive.state.Rate
+	}
+	return s.base * s.factor(step)
+}
+
+// Observe takes in the metric of an evaluation. It matters to
+// reduce_lr_on_plateau and greedy only.
+func (s *Schedule) Observe(metric float64) {
+	if s.adaptive != nil {
+		s.adaptive.observe(metric)
+	}
+}
+
+// state is what a checkpoint must hold of the schedule, nil where the step says
+// everything.
+func (s *Schedule) state() *adaptiveState {
+	if s.adaptive == nil {
+		return nil
+	}
+	state := s.adaptive.state
+	return &state
+}
+
+// restore goes on from a checkpoint's state.
+func (s *Schedule) restore(state *adaptiveState) {
+	if s.adaptive != nil && state != nil {
+		s.adaptive.state = *state
+	}
+}
 
 // WarmupSteps turns warmup_steps into a number of optimizer steps: below 1 it
 // is a share of all steps, rounded up. warmup_ratio, which transformers 5 no

@@ -22,6 +22,7 @@ func TestScheduleEqualsTransformers(t *testing.T) {
 			WarmupSteps  float64        `json:"warmup_steps"`
 			Total        int            `json:"total"`
 			Kwargs       map[string]any `json:"kwargs"`
+			Every        int            `json:"every"` // steps between two of the rates, 0 for 1
 			LRs          []float64      `json:"lrs"`
 		} `json:"cases"`
 	}
@@ -37,14 +38,61 @@ func TestScheduleEqualsTransformers(t *testing.T) {
 			continue
 		}
 		for i, want := range c.LRs {
-			if got := s.At(float64(i)); math.Abs(got-want) > 1e-15*c.LearningRate*10 {
-				t.Errorf("%s %v warm-up %v of %d: step %d: got %v, want %v", c.Name, c.Kwargs, c.WarmupSteps, c.Total, i, got, want)
+			if got := s.At(float64(i * max(1, c.Every))); math.Abs(got-want) > 1e-15*c.LearningRate*10 {
+				t.Errorf("%s %v warm-up %v of %d: step %d: got %v, want %v", c.Name, c.Kwargs, c.WarmupSteps, c.Total, i*max(1, c.Every), got, want)
 			}
 		}
 	}
 	for _, name := range ScheduleNames() {
-		if !seen[name] {
+		if !seen[name] && !isAdaptive(name) {
 			t.Errorf("no case for %s", name)
+		}
+	}
+}
+
+// TestAdaptiveSchedulesEqualTheirs compares the schedules that follow the
+// evaluations with torch's and transformers', through a checkpoint's state.
+func TestAdaptiveSchedulesEqualTheirs(t *testing.T) {
+	data, err := os.ReadFile("testdata/adaptive_schedules.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Cases []struct {
+			Name         string         `json:"name"`
+			LearningRate float64        `json:"learning_rate"`
+			Kwargs       map[string]any `json:"kwargs"`
+			Metrics      []float64      `json:"metrics"`
+			LRs          []float64      `json:"lrs"`
+		} `json:"cases"`
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range file.Cases {
+		s, err := NewSchedule(c.Name, c.LearningRate, 0, len(c.Metrics), c.Kwargs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, metric := range c.Metrics {
+			if i == 70 {
+				saved, err := json.Marshal(s.state())
+				if err != nil {
+					t.Fatal(err)
+				}
+				var state adaptiveState
+				if err := json.Unmarshal(saved, &state); err != nil {
+					t.Fatal(err)
+				}
+				if s, err = NewSchedule(c.Name, c.LearningRate, 0, len(c.Metrics), c.Kwargs); err != nil {
+					t.Fatal(err)
+				}
+				s.restore(&state)
+			}
+			s.Observe(metric)
+			if got := s.At(float64(i)); math.Abs(got-c.LRs[i]) > 1e-15 {
+				t.Fatalf("%s %v: after evaluation %d: got %v, want %v", c.Name, c.Kwargs, i, got, c.LRs[i])
+			}
 		}
 	}
 }
@@ -55,7 +103,10 @@ func TestScheduleRefuses(t *testing.T) {
 		kwargs map[string]any
 		want   string
 	}{
-		{"greedy", nil, "use one of"},
+		{"step", nil, "use one of"},
+		{"greedy", map[string]any{"factor": 1.0}, "factor must be"},
+		{"reduce_lr_on_plateau", map[string]any{"verbose": true}, `no option "verbose"`},
+		{"reduce_lr_on_plateau", map[string]any{"mode": "least"}, "mode must be one of"},
 		{"cosine_with_min_lr", nil, "needs min_lr or min_lr_rate"},
 		{"cosine_with_min_lr", map[string]any{"min_lr": 1e-6, "min_lr_rate": 0.1}, "only one of"},
 		{"cosine", map[string]any{"cycles": 1.0}, `no option "cycles"`},
