@@ -69,7 +69,7 @@ func (p *Preparer) arrange(rows rowStore) (Dataset, []Example, error) {
 	}
 	d := &prepared{rows: rows, paddingFree: p.o.paddingFree()}
 	if len(kept) == 0 {
-		return d, dropped, fmt.Errorf("%w: all %d of %s were dropped; %s", ErrAllDropped, len(dropped), p.src.Name(), dropped[0].Dropped)
+		return d, dropped, AllDropped(len(dropped), p.src.Name(), dropped[0].Dropped)
 	}
 	if p.o.Shuffle {
 		kept = permuted(kept, p.o.Seed)
@@ -88,6 +88,15 @@ func (p *Preparer) arrange(rows rowStore) (Dataset, []Example, error) {
 		}
 	}
 	return d, dropped, nil
+}
+
+// AllDropped is the error of a data set of which none of the rows is left, for
+// the given reason of one of them.
+func AllDropped(rows int, name, reason string) error {
+	if rows == 1 {
+		return fmt.Errorf("%w: the only row of %s was dropped; %s", ErrAllDropped, name, reason)
+	}
+	return fmt.Errorf("%w: all %d rows of %s were dropped; %s", ErrAllDropped, rows, name, reason)
 }
 
 // parts are the rows that a prepared row becomes: itself, or several where

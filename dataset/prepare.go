@@ -342,10 +342,21 @@ func (p *Preparer) convert(w *work) error {
 func (p *Preparer) checkSameShape(row Row) error {
 	for _, column := range []string{"input_ids", "prompt"} {
 		if has(row, column) && (column != "prompt" || !p.plan.prompted) {
-			return fmt.Errorf("the row has %s, but the first row has none and decides how all rows are read (%s): put rows of one kind into one file", column, p.shape.Name)
+			return p.otherShape(column)
+		}
+	}
+	if p.shape.Name == ShapeText && !has(row, p.o.TextField) {
+		for _, column := range []string{"messages", "conversations", "completion", "chosen"} {
+			if has(row, column) {
+				return p.otherShape(column)
+			}
 		}
 	}
 	return nil
+}
+
+func (p *Preparer) otherShape(column string) error {
+	return fmt.Errorf("the row has %s, but the first row has none and decides how all rows are read (%s): put rows of one kind into one file", column, p.shape.Name)
 }
 
 // appendEOS ends the text with the end-of-sequence token, or the completion

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -99,13 +100,22 @@ func (ix *recordIndex) len() int {
 	for !ix.done {
 		ix.grown.Wait()
 	}
+	return ix.rows()
+}
+
+// rows counts what cannot be read of a broken file as one row more: whoever
+// reads all rows meets the error there, and nothing is lost in silence.
+func (ix *recordIndex) rows() int {
+	if ix.err != nil && !errors.Is(ix.err, context.Canceled) {
+		return len(ix.starts) + 1
+	}
 	return len(ix.starts)
 }
 
 func (ix *recordIndex) ready() (rows int, complete bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	return len(ix.starts), ix.done
+	return ix.rows(), ix.done
 }
 
 func (ix *recordIndex) line(i int) int64 {

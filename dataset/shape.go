@@ -150,7 +150,7 @@ func textShape(row Row, o Options) Shape {
 	v, _ := row.Get(o.TextField)
 	if _, ok := v.(string); !ok {
 		return unusable(ShapeUnknown, false, fmt.Sprintf("the column %s is %s", o.TextField, valueKind(v)),
-			fmt.Sprintf("%s must be a string; a formatting template can make one of it", o.TextField))
+			fmt.Sprintf("%s is %s, but it must be a string: correct the rows, or make text of it with a formatting template", o.TextField, valueKind(v)))
 	}
 	return Shape{Name: ShapeText, Usable: true, Rating: ratingGood,
 		RatingWhy: "good: but mind special tokens, none but the end of sequence are added for you",

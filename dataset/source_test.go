@@ -308,3 +308,17 @@ func TestDamagedParquetPages(t *testing.T) {
 		_ = src.Close()
 	}
 }
+
+// TestBrokenTail checks that what a file loses at its end is an error for whoever
+// reads all rows, and not a row less.
+func TestBrokenTail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cut.json")
+	if err := os.WriteFile(path, []byte("[{\"text\": \"a\"},\n{\"text\":"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	src := open(t, path)
+	_, err := src.At(1)
+	if src.Len() != 2 || err == nil || !strings.Contains(err.Error(), "cut.json line 2: the file ends inside a row; it seems cut off") {
+		t.Errorf("%d rows, %v", src.Len(), err)
+	}
+}

@@ -173,16 +173,21 @@ func diagnose(messages []any) string {
 		content, hasContent := message.Get("content")
 		switch {
 		case role == nil:
-			return fmt.Sprintf(" (message %d has no role)", i)
+			return fmt.Sprintf(" (message %d has no role)", i+1)
 		case content == nil && hasContent && !has(message, "tool_calls"):
-			return fmt.Sprintf(" (message %d, %v, has null content)", i, role)
+			return fmt.Sprintf(" (message %d, %v, has null content)", i+1, role)
 		case !hasContent && !has(message, "tool_calls"):
-			return fmt.Sprintf(" (message %d, %v, has no content)", i, role)
+			return fmt.Sprintf(" (message %d, %v, has no content)", i+1, role)
 		case !slices.Contains(known, fmt.Sprint(role)):
-			return fmt.Sprintf(" (message %d has the unknown role %q)", i, fmt.Sprint(role))
+			return fmt.Sprintf(" (message %d has the unknown role %q)", i+1, fmt.Sprint(role))
+		}
+		switch content.(type) {
+		case nil, string, []any:
+		default:
+			return fmt.Sprintf(" (message %d, %v: its content is %s, not text)", i+1, role, valueKind(content))
 		}
 		if _, parts := content.([]any); parts {
-			return fmt.Sprintf(" (message %d, %v, has its content in parts, which this template may not take)", i, role)
+			return fmt.Sprintf(" (message %d, %v, has its content in parts, which this template may not take)", i+1, role)
 		}
 	}
 	return fmt.Sprintf(" (roles: %s)", strings.Join(roleOrder(messages), ", "))

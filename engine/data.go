@@ -65,7 +65,10 @@ func chatTemplate(r *recipes.Recipe) (clonedTemplate, error) {
 		return clonedTemplate{template: r.ChatTemplate}, nil
 	}
 	info, err := os.Stat(r.ChatTemplatePath)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return clonedTemplate{}, fmt.Errorf("chat_template_path: %s does not exist: name a template file (.jinja) or a folder with a tokenizer", r.ChatTemplatePath)
+	case err != nil:
 		return clonedTemplate{}, fmt.Errorf("chat_template_path: %w", err)
 	}
 	if !info.IsDir() {
