@@ -35,6 +35,7 @@ type app struct {
 	errors  []string // the last that were shown, for the log
 	now     func() time.Time
 	leaving bool
+	pace    pace
 
 	start    *startPage
 	data     *dataPage
@@ -55,6 +56,7 @@ type notice struct {
 // newApp makes the workbench; it does nothing until Init.
 func newApp(ctx context.Context, o Options) *app {
 	a := &app{ctx: ctx, opt: o, th: newTheme(true), lang: parseLanguage(o.Lang), now: time.Now, page: pageStart}
+	a.pace.wake = make(chan struct{}, 1)
 	a.start = &startPage{a: a}
 	a.data = newDataPage(a)
 	a.findings = &findingsPage{a: a}
@@ -91,6 +93,7 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.BackgroundColorMsg:
 		a.th = newTheme(m.IsDark())
 	case tea.KeyPressMsg:
+		a.pace.touch(a.now())
 		return a, a.press(m)
 	case tea.PasteMsg:
 		return a, a.paste(m.Content)
@@ -224,7 +227,9 @@ func (noticeOverMsg) apply(a *app) tea.Cmd {
 
 // View draws the screen.
 func (a *app) View() tea.View {
-	v := tea.NewView(strings.Join(a.screen(), "\n"))
+	lines := a.screen()
+	a.pace.took(lines)
+	v := tea.NewView(strings.Join(lines, "\n"))
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
 	v.WindowTitle = "sftui"

@@ -88,7 +88,7 @@ const quiet = time.Second
 // watch waits for news of a run: new events, gathered for a moment, or a new
 // status. One command is under way at a time; its answer asks for the next.
 func (a *app) watch(gen int, r *run.Run, from int64, wait time.Duration) tea.Cmd {
-	ctx := a.ctx
+	ctx, wake := a.ctx, a.pace.wake
 	var seen time.Time
 	if t := a.train.on; t != nil {
 		seen = t.status.Updated
@@ -96,7 +96,7 @@ func (a *app) watch(gen int, r *run.Run, from int64, wait time.Duration) tea.Cmd
 	return func() tea.Msg {
 		silentUntil := time.Now().Add(max(quiet, wait))
 		for {
-			if !sleep(ctx, wait) {
+			if !sleepUnless(ctx, wait, wake) {
 				return nil
 			}
 			events, next, err := r.Events(from)
@@ -117,7 +117,10 @@ func (a *app) watch(gen int, r *run.Run, from int64, wait time.Duration) tea.Cmd
 }
 
 // sleep waits; it is false when the workbench ends before.
-func sleep(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration) bool { return sleepUnless(ctx, d, nil) }
+
+// sleepUnless waits until the time is over or somebody wakes it.
+func sleepUnless(ctx context.Context, d time.Duration, wake <-chan struct{}) bool {
 	if d <= 0 {
 		return ctx.Err() == nil
 	}
@@ -127,8 +130,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	case <-t.C:
-		return true
+	case <-wake:
 	}
+	return true
 }
 
 // tail is the end of a text file, "" when it cannot be read.

@@ -166,7 +166,7 @@ func (p *trainPage) metricLines(m metric, w, h int) []string {
 	if s.Len() == 0 {
 		return append(head, " "+th.paint(inkDim, p.a.t("no value yet")))
 	}
-	from, to := p.visible()
+	from, to := p.drawn()
 	o := chart.Options{Width: w, Height: h, XMin: from, XMax: to, NoAxes: h < 6, LogY: p.logY[m],
 		Lines: []chart.Line{{Series: s}}, Cursor: p.cursor,
 		Paint: func(part chart.Part, text string) string {

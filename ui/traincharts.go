@@ -135,6 +135,22 @@ func (p *trainPage) visible() (from, to float64) {
 	return p.from, p.to
 }
 
+// drawn is the range that the charts are drawn over: that in sight, and while a
+// run is live and all is in sight a little more, so that not everything moves at
+// every step.
+func (p *trainPage) drawn() (from, to float64) {
+	from, to = p.visible()
+	if to > from || p.on.state().Over() {
+		return from, to
+	}
+	lo, hi := p.whole()
+	to = chart.Roof(lo, hi)
+	if total := float64(p.on.status.TotalSteps); total >= hi && total < to {
+		to = total
+	}
+	return lo, to
+}
+
 // look shows the steps between two, all where that is all, and follows the
 // newest where the range ends there and no crosshair holds it.
 func (p *trainPage) look(from, to float64) {
@@ -192,7 +208,7 @@ func (p *trainPage) rangeWord() string {
 // lossOptions is the main chart.
 func (p *trainPage) lossOptions(w, h int) chart.Options {
 	t := p.on
-	from, to := p.visible()
+	from, to := p.drawn()
 	o := chart.Options{Width: w, Height: h, LogY: p.logY[metricLoss], XMin: from, XMax: to, Cursor: p.cursor, Events: t.marks}
 	if !p.hideRaw {
 		o.Lines = append(o.Lines, chart.Line{Series: &t.series[metricLoss]})

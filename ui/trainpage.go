@@ -94,7 +94,7 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 	if t.known && t.status.State.Over() && !wasOver {
 		cmd = tea.Batch(cmd, p.ended(), a.data.runScan(), a.findings.restart())
 	}
-	wait := pollLive
+	wait := a.pace.wait(a.now())
 	if t.known && t.status.State.Over() && len(m.events) == 0 {
 		wait = pollOver
 	}

@@ -88,3 +88,13 @@ func trimExponent(s string) string {
 	}
 	return mantissa + "e" + sign + exp
 }
+
+// Roof rounds the end of a range that grows up to a coarse grid, at most an
+// eighth beyond it, so that a live chart is not squeezed anew at every point.
+func Roof(lo, hi float64) float64 {
+	g := niceStep((hi - lo) / 16)
+	if g <= 0 || !finite(lo) {
+		return hi
+	}
+	return lo + math.Ceil((hi-lo)/g)*g
+}

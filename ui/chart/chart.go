@@ -185,7 +185,15 @@ func (p *picture) pad() {
 		}
 		p.ymin, p.ymax = p.ymin-room, p.ymax+room
 	default:
+		// Bounds on a coarse grid stay where they are while a curve grows, so
+		// that a live picture changes in few cells.
 		p.ymin, p.ymax = p.ymin-d*0.02, p.ymax+d*0.02
+		if g := niceStep(d / 16); g > 0 {
+			lo, hi := math.Floor(p.ymin/g)*g, math.Ceil(p.ymax/g)*g
+			if finite(lo) && finite(hi) && lo < hi {
+				p.ymin, p.ymax = lo, hi
+			}
+		}
 	}
 }
 
