@@ -9,11 +9,12 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/pierrec/lz4/v4"
 )
 
 // The parquet reader answers any fault in an LZ4 page by asking for twice the
 // memory, until there is none left and the process dies. So the pages of such a
-// column are walked first, which takes no memory.
+// column are decompressed first, into the size that they claim.
 
 // usesLZ4 says whether a column of f is compressed with LZ4.
 func usesLZ4(f *parquet.File) bool {
@@ -52,7 +53,7 @@ func (s *parquetSource) checkLZ4(g int) error {
 func walkPages(chunk io.Reader) error {
 	in := bufio.NewReaderSize(chunk, 64<<10)
 	decoder := thrift.NewDecoder((&thrift.CompactProtocol{}).NewReader(in))
-	var data []byte
+	var data, plainData []byte
 	for {
 		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
 			return nil
@@ -83,7 +84,8 @@ func walkPages(chunk io.Reader) error {
 				continue
 			}
 		}
-		if got, ok := lz4Size(page); !ok || got != plain {
+		var ok bool
+		if ok, plainData = isLZ4(page, plain, plainData); !ok {
 			return errors.New("a page is no LZ4 data of the size it claims")
 		}
 	}
@@ -92,47 +94,21 @@ func walkPages(chunk io.Reader) error {
 // pageMost is more than any page has.
 const pageMost = 1 << 30
 
-// lz4Size walks an LZ4 block and says how many bytes it becomes.
-func lz4Size(block []byte) (size int, ok bool) {
-	take := func(first byte) (int, bool) { // a length of four bits and what follows it
-		n := int(first)
-		for first == 15 {
-			if len(block) == 0 {
-				return 0, false
-			}
-			n += int(block[0])
-			more := block[0] == 255
-			block = block[1:]
-			if !more {
-				break
-			}
-		}
-		return n, true
+// lz4Ratio is more than LZ4 can compress: a byte stands for at most 255.
+const lz4Ratio = 256
+
+// isLZ4 says whether block becomes size bytes; it decompresses them into buf,
+// which it returns for the next one.
+func isLZ4(block []byte, size int, buf []byte) (bool, []byte) {
+	if len(block) == 0 || size <= 0 {
+		return len(block) <= 1 && size == 0, buf
 	}
-	if len(block) == 0 {
-		return 0, true
+	if size > len(block)*lz4Ratio {
+		return false, buf
 	}
-	for len(block) > 0 {
-		token := block[0]
-		block = block[1:]
-		literals, fine := take(token >> 4)
-		if !fine || literals > len(block) {
-			return 0, false
-		}
-		size += literals
-		if block = block[literals:]; len(block) == 0 {
-			return size, true // the last sequence has no match
-		}
-		if len(block) < 2 {
-			return 0, false
-		}
-		offset := int(block[0]) | int(block[1])<<8
-		block = block[2:]
-		length, fine := take(token & 15)
-		if !fine || offset == 0 || offset > size {
-			return 0, false
-		}
-		size += length + 4
+	if cap(buf) < size {
+		buf = make([]byte, size)
 	}
-	return 0, false // it ends with a match, which no writer does
+	n, err := lz4.UncompressBlock(block, buf[:size])
+	return err == nil && n == size, buf
 }

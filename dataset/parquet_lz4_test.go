@@ -11,9 +11,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// TestLZ4Size walks blocks that the parquet writer makes: their size is found,
-// and that of a damaged block is not taken for it.
-func TestLZ4Size(t *testing.T) {
+// TestIsLZ4 looks at blocks that the parquet writer makes, whole and cut.
+func TestIsLZ4(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	noise := make([]byte, 5000)
 	for i := range noise {
@@ -27,11 +26,16 @@ func TestLZ4Size(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, ok := lz4Size(block); !ok || n != len(plain) {
-			t.Errorf("%s: %d bytes %v, want %d", name, n, ok, len(plain))
+		if ok, _ := isLZ4(block, len(plain), nil); !ok {
+			t.Errorf("%s: a good block of %d bytes is refused", name, len(block))
 		}
-		for cut := range len(block) {
-			if n, ok := lz4Size(block[:cut]); ok && n == len(plain) && cut > 0 && len(plain) > 0 {
+		for _, wrong := range []int{len(plain) + 1, len(plain) - 1, 1 << 40} {
+			if ok, _ := isLZ4(block, wrong, nil); ok {
+				t.Errorf("%s: %d bytes pass for %d", name, len(plain), wrong)
+			}
+		}
+		for cut := range min(len(block), 300) {
+			if ok, _ := isLZ4(block[:cut], len(plain), nil); ok && cut > 0 {
 				t.Errorf("%s: %d of %d bytes pass for all", name, cut, len(block))
 			}
 		}
