@@ -229,11 +229,16 @@ func (p *Preparer) CompletionOnly() bool { return p.plan.completionOnly }
 // PaddingFree says whether batches are one long row with restarting position ids.
 func (p *Preparer) PaddingFree() bool { return p.o.paddingFree() }
 
+// preparationRules is raised when the same rows and options come out otherwise
+// than before, so that what an older sftui stored is not taken for them.
+const preparationRules = 2
+
 // Fingerprint identifies everything that the prepared rows depend on, besides
-// the contents of the data: tokenizer, template and options.
+// the contents of the data: tokenizer, template, options, and the rules here.
 func (p *Preparer) Fingerprint() string {
 	o := p.o
 	h := sha256.New()
+	fmt.Fprintf(h, "rules %d\n%q\n", preparationRules, o.PADToken)
 	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n", p.tok.Fingerprint(), p.chat.source, p.eos, p.o.Formatting)
 	fmt.Fprintf(h, "%d %s %s %t %s %t %t %t %q %t\n", o.MaxLength, o.LongRows, o.TruncationMode, o.Packing, o.PackingStrategy,
 		o.paddingFree(), p.plan.completionOnly, o.AssistantOnlyLoss, o.TextField, o.SkipPrepare)

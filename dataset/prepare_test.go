@@ -344,3 +344,19 @@ func TestClonedTemplateTokens(t *testing.T) {
 		t.Errorf("%v: notes %q", err, p.Shape().Notes)
 	}
 }
+
+// TestFingerprintTellsTokensApart checks that rows stored for one padding token
+// are not taken for another's: a template may write it.
+func TestFingerprintTellsTokensApart(t *testing.T) {
+	prints := map[string]bool{}
+	for _, pad := range []string{"", "<|im_end|>"} {
+		p, err := NewPreparer(jsonRows(t, chatRow), smallTokenizer(t), Options{PADToken: pad})
+		if err != nil {
+			t.Fatal(err)
+		}
+		prints[p.Fingerprint()] = true
+	}
+	if len(prints) != 2 {
+		t.Error("the same fingerprint for two padding tokens")
+	}
+}

@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -81,6 +82,18 @@ func readerNotes(src Source, columns []ColumnRole) []string {
 	switch s := src.(type) {
 	case *selection:
 		return readerNotes(s.Source, columns)
+	case *projection:
+		return readerNotes(s.Source, columns)
+	case *concatenation:
+		var notes []string
+		for _, part := range s.parts {
+			for _, note := range readerNotes(part, columns) {
+				if !slices.Contains(notes, note) {
+					notes = append(notes, note)
+				}
+			}
+		}
+		return notes
 	case *concat:
 		if first, err := s.part(0); err == nil {
 			return readerNotes(first, columns)

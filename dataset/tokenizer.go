@@ -139,6 +139,9 @@ func (t *Tokenizer) hash(effective []byte, split bool) string {
 		fmt.Fprintf(h, "%s=%q\n", role, t.specials[role])
 	}
 	fmt.Fprintf(h, "template=%q\n", t.template)
+	for _, name := range sortedKeys(t.templates) {
+		fmt.Fprintf(h, "%q=%q\n", name, t.templates[name])
+	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
