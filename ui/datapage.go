@@ -466,14 +466,6 @@ func (p *dataPage) mark(row int) string {
 	return " "
 }
 
-// firstWords are the words of a row that the list shows, when known.
-func (p *dataPage) firstWords(row int) string {
-	if p.set == nil {
-		return ""
-	}
-	return p.set.words[row]
-}
-
 // meanTrained is the mean number of trained tokens of the rows known so far.
 func (p *dataPage) meanTrained() float64 {
 	if p.set == nil {

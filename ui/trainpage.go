@@ -63,45 +63,64 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 		return nil
 	}
 	t := p.on
-	if m.gone {
-		// What was read stays on the screen; there is nothing more to read.
-		t.known, t.status.State, t.status.Message = true, run.Died, a.t("its folder has been deleted")
-		p.tune, p.busy = nil, ""
-		return tea.Batch(a.say(inkError, "✗ "+a.tf("The folder of this run has been deleted: %s", t.run.Dir)), a.listRuns(false))
-	}
-	if m.rewound {
-		// The run was resumed from an earlier step: what came after never happened.
-		fresh := newTracker(p.gen, t.run, t.started)
-		p.on, t = fresh, fresh
+	switch {
+	case m.gone:
+		return p.lost()
+	case m.rewound: // the run was resumed from an earlier step: what came after never happened
+		p.on = newTracker(p.gen, t.run, t.started)
+		p.on.average.Weight = t.average.Weight
 		return a.watch(p.gen, t.run, 0, 0)
 	}
-	// A run that was over before it was opened has told its end already.
-	wasOver := t.known && t.status.State.Over() || !t.known && m.known && m.status.State.Over() && m.status.Updated.Before(t.started)
+	wasOver := t.told(m.status, m.known)
 	defer a.data.yieldCores()
-	t.take(m.events)
-	t.offset = m.next
-	t.log = m.log
-	if m.known {
-		t.known, t.status = true, m.status
-		// The status is written a moment after the event of its step.
-		if x, _, ok := t.series[metricLoss].Last(); ok {
-			t.status.Step = max(t.status.Step, int(x))
-		}
-	}
+	t.read(&m)
 	if m.err != nil {
 		cmd = a.fail(m.err)
 	}
-	if t.known && t.status.State.Over() && !wasOver {
+	over := t.known && t.status.State.Over()
+	if over && !wasOver {
 		cmd = tea.Batch(cmd, p.ended(), a.data.runScan(), a.findings.restart())
 	}
 	wait := a.pace.wait(a.now())
-	if t.known && t.status.State.Over() && len(m.events) == 0 {
+	switch {
+	case over && len(m.events) == 0:
 		wait = pollOver
-	}
-	if len(m.events) > 0 && t.offset > 0 && len(m.events) >= 20000 {
+	case t.offset > 0 && len(m.events) >= 20000:
 		wait = 0 // a long run is being read in
 	}
 	return tea.Batch(cmd, a.watch(p.gen, t.run, t.offset, wait))
+}
+
+// lost ends the watching of a run whose folder has been deleted; what was read
+// of it stays on the screen.
+func (p *trainPage) lost() tea.Cmd {
+	a, t := p.a, p.on
+	t.known, t.status.State, t.status.Message = true, run.Died, a.t("its folder has been deleted")
+	p.tune, p.busy = nil, ""
+	return tea.Batch(a.say(inkError, "✗ "+a.tf("The folder of this run has been deleted: %s", t.run.Dir)), a.listRuns(false))
+}
+
+// told reports whether the end of the run is no news: it was over before, or
+// before it was opened.
+func (t *tracker) told(now run.Status, known bool) bool {
+	if t.known {
+		return t.status.State.Over()
+	}
+	return known && now.State.Over() && now.Updated.Before(t.started)
+}
+
+// read takes in what a look at the run's folder found.
+func (t *tracker) read(m *runEventsMsg) {
+	t.take(m.events)
+	t.offset, t.log = m.next, m.log
+	if !m.known {
+		return
+	}
+	t.known, t.status = true, m.status
+	// The status is written a moment after the event of its step.
+	if x, _, ok := t.series[metricLoss].Last(); ok {
+		t.status.Step = max(t.status.Step, int(x))
+	}
 }
 
 // How often a run's folder is looked at.

@@ -117,35 +117,7 @@ func (p *trainPage) beforeLines(w, h int) []string {
 	if t.failure != "" || t.state() == run.Failed || t.state() == run.Died {
 		return p.failedLines(w)
 	}
-	lines := []string{""}
-	fact := func(name, text string) {
-		if text != "" {
-			lines = append(lines, " "+th.paint(inkDim, fit(a.t(name), 11))+" "+fit(visible(text), max(0, w-14)))
-		}
-	}
-	if b := &t.begin; b.Kind != "" {
-		model := filepath.Base(b.Model)
-		if b.Parameters > 0 {
-			model += " · " + a.tf("%s parameters, %s trained", count(b.Parameters), percent(b.Trainable, b.Parameters))
-		}
-		fact("model", model)
-		fact("data", b.Data+" · "+a.plural(b.Rows, "%s row", "%s rows"))
-		if b.MicroBatch > 0 && b.Accumulation > 0 {
-			fact("batch", a.rowsAStep(b.MicroBatch, b.Accumulation)+" · "+a.plural(b.TotalSteps, "%s step", "%s steps"))
-		}
-		fact("device", b.Device)
-	}
-	fact("folder", t.run.Dir)
-	if st := t.status; st.MemoryBytes > 0 && !t.state().Over() {
-		text := a.tf("%s used", size(st.MemoryBytes))
-		if st.MemoryForecast > 0 {
-			text += " · " + a.tf("forecast %s", size(st.MemoryForecast))
-		}
-		if st.MemoryLimit > 0 {
-			text += " · " + a.tf("limit %s", size(st.MemoryLimit))
-		}
-		fact("memory", text)
-	}
+	lines := append([]string{""}, p.beforeFacts(w)...)
 	lines = append(lines, "")
 	for i, ph := range t.phases {
 		if i+1 < len(t.phases) {
@@ -176,6 +148,41 @@ func (p *trainPage) beforeLines(w, h int) []string {
 		}
 	}
 	return lines[:min(len(lines), h)]
+}
+
+// beforeFacts say what is being trained, on what, and where it is kept.
+func (p *trainPage) beforeFacts(w int) []string {
+	a, t, th := p.a, p.on, p.a.th
+	var lines []string
+	fact := func(name, text string) {
+		if text != "" {
+			lines = append(lines, " "+th.paint(inkDim, fit(a.t(name), 11))+" "+fit(visible(text), max(0, w-14)))
+		}
+	}
+	if b := &t.begin; b.Kind != "" {
+		model := filepath.Base(b.Model)
+		if b.Parameters > 0 {
+			model += " · " + a.tf("%s parameters, %s trained", count(b.Parameters), percent(b.Trainable, b.Parameters))
+		}
+		fact("model", model)
+		fact("data", b.Data+" · "+a.plural(b.Rows, "%s row", "%s rows"))
+		if b.MicroBatch > 0 && b.Accumulation > 0 {
+			fact("batch", a.rowsAStep(b.MicroBatch, b.Accumulation)+" · "+a.plural(b.TotalSteps, "%s step", "%s steps"))
+		}
+		fact("device", b.Device)
+	}
+	fact("folder", t.run.Dir)
+	if st := t.status; st.MemoryBytes > 0 && !t.state().Over() {
+		text := a.tf("%s used", size(st.MemoryBytes))
+		if st.MemoryForecast > 0 {
+			text += " · " + a.tf("forecast %s", size(st.MemoryForecast))
+		}
+		if st.MemoryLimit > 0 {
+			text += " · " + a.tf("limit %s", size(st.MemoryLimit))
+		}
+		fact("memory", text)
+	}
+	return lines
 }
 
 // phaseProgress is how far the present phase is.
