@@ -282,6 +282,7 @@ func (t *training) run(ctx context.Context) error {
 	}
 	err := t.loop.train(ctx)
 	t.loop.settle()
+	t.loop.tellMemory()
 	if err != nil {
 		return t.loop.afterFailure(ctx, err)
 	}

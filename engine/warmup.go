@@ -24,46 +24,6 @@ func Bytes(n int64) string {
 	return strconv.FormatFloat(value, 'f', digits, 64) + " " + units[unit]
 }
 
-// worstEpochs bounds how many epochs of the order are searched for the
-// heaviest micro-batch; later ones are drawn the same way.
-const worstEpochs = 8
-
-// worstBatch finds the micro-batch with the most computed positions of the
-// epochs to come, at a batch size.
-func worstBatch(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, fromEpoch int, epochs, micro int) (compute.Batch, compute.Shape, error) {
-	var byLongest, bySum []int
-	longest, sum := -1, -1
-	for e := fromEpoch; e < fromEpoch+min(max(1, epochs), worstEpochs); e++ {
-		items := o.Epoch(e)
-		for i := 0; i < len(items); i += micro {
-			part := items[i:min(i+micro, len(items))]
-			most, all := 0, 0
-			for _, item := range part {
-				n := f.Tokens(item)
-				most, all = max(most, n), all+n
-			}
-			if padded := most * len(part); padded > longest {
-				longest, byLongest = padded, append([]int(nil), part...)
-			}
-			if all > sum {
-				sum, bySum = all, append([]int(nil), part...)
-			}
-		}
-	}
-	var worst compute.Batch
-	var shape compute.Shape
-	for _, items := range [][]int{byLongest, bySum} {
-		b, err := f.Batch(items)
-		if err != nil {
-			return worst, shape, err
-		}
-		if s := shapeOf(b); s.Positions() > shape.Positions() {
-			worst, shape = b, s
-		}
-	}
-	return worst, shape, nil
-}
-
 // warmUp compiles what the first step and the heaviest micro-batch need, and
 // compares the memory that this takes with what the device has.
 func (l *loop) warmUp(o *Opened, force bool) error {
@@ -110,6 +70,16 @@ func (r *recorder) limit() uint64 {
 		return 0
 	}
 	return r.memory().Limit
+}
+
+// tellMemory logs the forecast beside what the process or the device reached.
+func (l *loop) tellMemory() {
+	status := l.out.snapshot()
+	if l.forecast <= 0 || status.MemoryPeak == 0 {
+		return
+	}
+	peak := float64(status.MemoryPeak)
+	l.out.log(fmt.Sprintf("memory: forecast %s, peak %s (%+.0f%%)", Bytes(l.forecast), Bytes(int64(peak)), 100*(float64(l.forecast)/peak-1)))
 }
 
 func flatten(rows [][]int) []int {

@@ -222,6 +222,7 @@ func (s *Session) Micro(b Batch) (Micro, error) {
 	s.noteShape(l.shape)
 	err = s.backward(p, t, dx)
 	s.trimAfterCompiling()
+	s.restrain()
 	return m, err
 }
 

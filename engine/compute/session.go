@@ -38,6 +38,8 @@ type Session struct {
 	attention attention
 	kernel    kernel
 
+	baseBytes int64 // what the process held beside the weights when the session was opened
+
 	trimmed int    // programs asked for when freed memory was last given back
 	stepped int    // the same, at the end of a step
 	steps   int    // optimizer steps done
@@ -91,6 +93,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	// The float32 copies that went to the device are garbage by now; give them back before training begins.
 	debug.FreeOSMemory()
 	dev.Trim()
+	s.footprint()
 	return s, nil
 }
 

@@ -26,3 +26,11 @@ func (d *Device) Trim() {
 		C.trim()
 	}
 }
+
+// TrimAbove trims when the process holds more than limit bytes: what is given back has to be asked for again page by
+// page, which costs about as much as computing a few percent of a step.
+func (d *Device) TrimAbove(limit int64) {
+	if d.Kind == CPU && d.Resident() > limit {
+		C.trim()
+	}
+}

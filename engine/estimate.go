@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"strings"
+
+	"sftui/engine/compute"
+	"sftui/engine/model"
+)
+
+// adapters is the number of values in LoRA's A and B, and of what is trained
+// whole beside them.
+func adapters(m *model.Model, l *compute.LoRAConfig) (adapter, whole int64) {
+	for _, p := range m.Params() {
+		switch {
+		case l.Saves(p.Name):
+			whole += int64(p.Elements())
+		case p.Linear && l.Adapts(strings.TrimSuffix(p.Name, ".weight")):
+			adapter += int64(l.R * (p.Shape[0] + p.Shape[1]))
+		}
+	}
+	return adapter, whole
+}
+
+// Sizes of what depends on the plugin more than on the model. The CPU's were
+// measured on runs of SmolLM2 and tiny-llama; BENCHMARKS.md has the figures.
+const (
+	processBytesCPU  = 345e6 // program, plugin, tokenizer, compiled code and the compiler at work
+	processBytesCUDA = 320 << 20
+	overheadShare    = 0.01     // of all buffers: holes between them that the allocator keeps
+	headBytesCPU     = 64 << 20 // bounds one chunk of logits
+	headBytesCUDA    = 1 << 30
+	headChunkMost    = 1024 // trained positions in a chunk at the most
+	headChunkLeast   = 16
+	headCopies       = 3.3 // logits, their exponentials, their gradient, and less
+)
+
+// Estimate adds up the memory of training a model in batches of a shape, in
+// bytes. The sum is what the process reaches: on a CPU freed buffers stay with
+// it until the next pass uses them.
+func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) compute.Memory {
+	parameters := m.NumParameters()
+	trainable := parameters
+	var e compute.Memory
+	e.Weights = float32Bytes * parameters
+	if c.LoRA != nil {
+		adapter, whole := adapters(m, c.LoRA)
+		trainable = adapter + whole
+		e.Weights += float32Bytes * adapter
+	}
+	e.Gradients = float32Bytes * trainable
+	e.Moments = c.StateBytes(m)
+	e.Activations = activationBytes(m, c, shape)
+	e.Block = blockBytes(m, c, shape)
+	e.Head = int64(headCopies * float64(headBytes(m, cuda)))
+	e.Code = overheadBytes(e, cuda)
+	return e
+}
+
+// overheadBytes is what a run needs beside its buffers.
+func overheadBytes(m compute.Memory, cuda bool) int64 {
+	m.Code = 0
+	process := int64(processBytesCPU)
+	if cuda {
+		process = processBytesCUDA
+	}
+	return process + int64(overheadShare*float64(m.Total()))
+}
+
+// headBytes is the size of one chunk of logits, whose rows are a power of two.
+func headBytes(m *model.Model, cuda bool) int64 {
+	most := int64(headBytesCPU)
+	if cuda {
+		most = headBytesCUDA
+	}
+	row := float32Bytes * int64(m.Config.VocabSize)
+	chunk := int64(headChunkLeast)
+	for chunk*2*row <= most && chunk < headChunkMost {
+		chunk *= 2
+	}
+	return chunk * row
+}
+
+// elementBytes is the size of a value in the type that products are computed in.
+func elementBytes(c compute.Config) int64 {
+	if c.DType == "bfloat16" {
+		return 2
+	}
+	return float32Bytes
+}
+
+// activationBytes is what lives between forward and backward: each layer's
+// input, and without checkpointing the results of its matrix products.
+func activationBytes(m *model.Model, c compute.Config, shape compute.Shape) int64 {
+	hidden := int64(m.Config.HiddenSize)
+	perPosition := float32Bytes * hidden
+	if !c.GradientCheckpointing {
+		q, kv := int64(m.Config.NumAttentionHeads*m.HeadDim), int64(m.KVHeads*m.HeadDim)
+		perPosition += elementBytes(c)*(2*q+2*kv+2*int64(m.Config.IntermediateSize)) + float32Bytes*hidden
+	}
+	return perPosition * int64(len(m.LayerKind)) * int64(shape.Positions())
+}
+
+// blockBytes is what one block's backward pass needs at its peak: attention
+// scores of all heads, of which causal rows compute about half at a time and
+// keep two copies, and the results on both sides of the MLP. XLA's own sizes
+// for SmolLM2 at 512, 1,024 and 2,048 positions are met within a fifth.
+func blockBytes(m *model.Model, c compute.Config, shape compute.Shape) int64 {
+	const scoreCopies, wideCopies, narrowCopies = 1, 4, 3
+	positions, length := int64(shape.Positions()), int64(shape.Length)
+	scores := scoreCopies * float32Bytes * int64(m.Config.NumAttentionHeads) * positions * length
+	if shape.Documents > 0 {
+		scores = 0 // fused attention never holds them
+	}
+	wide := wideCopies * elementBytes(c) * int64(m.Config.IntermediateSize) * positions
+	narrow := narrowCopies * float32Bytes * int64(m.Config.HiddenSize) * positions
+	return scores + wide + narrow
+}

@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sftui/engine/compute"
+	"sftui/engine/model"
+)
+
+// smolLM2 is the shape of SmolLM2-135M; tinyLlama that of a model beside whose
+// buffers the process itself is large.
+const (
+	smolLM2 = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 576, "intermediate_size": 1536,
+		"num_hidden_layers": 30, "num_attention_heads": 9, "num_key_value_heads": 3, "vocab_size": 49152, "tie_word_embeddings": true,
+		"rms_norm_eps": 1e-5, "rope_theta": 100000, "max_position_embeddings": 8192, "hidden_act": "silu"}`
+	tinyLlama = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "head_dim": 16,
+		"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 49152, "tie_word_embeddings": true,
+		"rms_norm_eps": 1e-5, "rope_theta": 10000, "max_position_embeddings": 2048, "hidden_act": "silu"}`
+)
+
+// The forecast is within a tenth of the peak that runs on a CPU reached
+// (BENCHMARKS.md says how they were taken).
+func TestEstimateAgainstMeasured(t *testing.T) {
+	lora := &compute.LoRAConfig{R: 8, TargetModules: []string{"all-linear"}}
+	for _, c := range []struct {
+		name          string
+		model         string
+		checkpointing bool
+		lora          *compute.LoRAConfig
+		shape         compute.Shape
+		megabytes     float64 // peak RSS
+	}{
+		{"full", smolLM2, false, nil, compute.Shape{Rows: 1, Length: 640}, 3096},
+		{"full, checkpointing", smolLM2, true, nil, compute.Shape{Rows: 1, Length: 640}, 2756},
+		{"full, checkpointing, 8 × 1", smolLM2, true, nil, compute.Shape{Rows: 1, Length: 1152}, 2691},
+		{"LoRA", smolLM2, false, lora, compute.Shape{Rows: 1, Length: 640}, 1483},
+		{"LoRA, checkpointing, 4 × 1", smolLM2, true, lora, compute.Shape{Rows: 1, Length: 640}, 1148},
+		{"tiny", tinyLlama, false, nil, compute.Shape{Rows: 1, Length: 640}, 605},
+		{"tiny, LoRA, checkpointing", tinyLlama, true, lora, compute.Shape{Rows: 1, Length: 640}, 534},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(c.model), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := model.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := float64(Estimate(m, compute.Config{ModelDir: dir, GradientCheckpointing: c.checkpointing, LoRA: c.lora}, c.shape, false).Total()) / 1e6
+		t.Logf("%-28s forecast %5.0f MB, measured %5.0f MB, %+.1f%%", c.name, got, c.megabytes, 100*(got/c.megabytes-1))
+		if math.Abs(got/c.megabytes-1) > 0.1 {
+			t.Errorf("%s: forecast %.0f MB, measured %.0f MB", c.name, got, c.megabytes)
+		}
+	}
+}
