@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -112,5 +113,59 @@ func TestErrorStreamGoesToTheLog(t *testing.T) {
 	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "a line of C++\n" {
 		t.Fatalf("the log holds %q, %v", data, err)
+	}
+}
+
+// panicMsg makes the workbench crash in Update, and in a command.
+type panicMsg struct{ later bool }
+
+func (m panicMsg) apply(*app) tea.Cmd {
+	if m.later {
+		return func() tea.Msg { panic("a command of the test crashes") }
+	}
+	panic("the test crashes the screen")
+}
+
+// A crash gives the terminal back and sends nothing to the run.
+func TestCrashGivesTheTerminalBack(t *testing.T) {
+	for _, later := range []bool{false, true} {
+		root := t.TempDir()
+		f := newFakeRun(t, filepath.Join(root, "live"))
+		f.write(steps(5)...)
+		ctx, cancel := context.WithCancel(context.Background())
+		a := newApp(ctx, Options{Recipe: "testdata/recipe.yaml", RunsRoot: root, Plain: true, DataOptions: testDataOptions})
+		in, keys := io.Pipe()
+		var out screenBuffer
+		p := tea.NewProgram(a, tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(&out), tea.WithWindowSize(100, 30),
+			tea.WithEnvironment([]string{"TERM=xterm-256color", "NO_COLOR=1"}), tea.WithoutSignals())
+		done := make(chan error, 1)
+		go func() {
+			_, err := p.Run()
+			done <- err
+		}()
+		for end := time.Now().Add(30 * time.Second); !strings.Contains(out.String(), "step 5"); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the live run is never shown")
+			}
+		}
+		p.Send(panicMsg{later})
+		select {
+		case err := <-done:
+			if !errors.Is(err, tea.ErrProgramPanic) {
+				t.Errorf("it ended with %v", err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("a crash does not end the program")
+		}
+		cancel()
+		if err := keys.Close(); err != nil {
+			t.Error(err)
+		}
+		if s := out.String(); strings.LastIndex(s, "\x1b[?1049l") < strings.LastIndex(s, "\x1b[?1049h") {
+			t.Error("the terminal is left in its other screen")
+		}
+		if sent := f.commands(); len(sent) != 0 {
+			t.Errorf("the run was sent %v", sent)
+		}
 	}
 }
