@@ -5,10 +5,11 @@
 #
 #   scripts/terminal/main_job.sh [SCREENS]     writes the screens into the folder SCREENS when it is given
 #
-# It needs tmux and bin/sftui (make build). Runs go into a temporary folder.
+# It needs tmux and bin/sftui (make build), or another program in SFTUI. Runs go into a temporary folder.
 set -eu
 cd "$(dirname "$0")/../.."
 screens=${1:-}
+program=${SFTUI:-./bin/sftui}
 work=$(mktemp -d)
 socket=sftui-main-job-$$
 export XDG_DATA_HOME="$work/data" XDG_STATE_HOME="$work/state" XDG_CONFIG_HOME="$work/config"
@@ -56,7 +57,7 @@ shoot() {
 
 tmux -L "$socket" -f /dev/null new-session -d -s job -x 120 -y 40 "env PS1='ready> ' sh"
 await 'ready>' 10
-press './bin/sftui' Enter
+press "$program" Enter
 await 'see what it is trained on' 120
 shoot start
 press Enter
@@ -81,26 +82,41 @@ await 'training  step [1-9]' 240
 # Leaving does not end the run; coming back finds it.
 press q
 await 'ready> *$' 20
-press './bin/sftui' Enter
+press "$program" Enter
 await 'training  step [1-9]' 60
 press 4
 await 'training  step [2-9]' 240
 if [ -n "$screens" ]; then
-	await 'training  step \(1[0-9]\|[2-9][0-9]\)' 900
+	await 'training  step \([6-9]\|[1-9][0-9]\)' 900
 	press 1
 	shoot data
 	press 3
 	shoot recipe
+	press 6
+	await 'reference answer' 20
+	shoot samples
 	press 4
 fi
 shoot train
+# From a point of the curve to the rows of its step.
+press c
+await 'rows of the step\|smoothed [0-9]' 20
+press Left
+press Enter
+await 'the highest loss first' 20
+await 'stage: labels' 60
+shoot rows
+press Escape
+press Escape
+# Another micro-batch in the live run.
 press t
 await 'accumulation' 20
+press Right
+await 'free' 20
 shoot tune
-press Escape
-press x
-sleep 1
 press Enter
+await 'applied at step' 300
+press x
 await 'stopped\|finished' 300
 shoot stopped
 press 5

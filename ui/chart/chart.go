@@ -333,11 +333,16 @@ func (p *picture) events() {
 		foot := (p.grid.h-1)*p.grid.w + x
 		if e.Label != "" {
 			p.rule(x)
-			if end := x + 1 + utf8.RuneCountInString(e.Label); x > labelEnd && end <= p.grid.w {
+			n := utf8.RuneCountInString(e.Label)
+			at := x + 1
+			if at+n > p.grid.w { // at the right edge the label stands before its rule
+				at = x - n
+			}
+			if at > labelEnd && at >= 0 {
 				for k, c := range []rune(e.Label) {
-					p.marks[x+1+k] = mark{c, PartEvent}
+					p.marks[at+k] = mark{c, PartEvent}
 				}
-				labelEnd = end
+				labelEnd = max(at+n, x)
 			}
 		}
 		if e.Mark != 0 {

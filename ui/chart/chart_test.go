@@ -266,3 +266,15 @@ func TestRoof(t *testing.T) {
 		t.Errorf("without a beginning it is %v", r)
 	}
 }
+
+// The label of an event at the right edge stands before its rule.
+func TestLabelAtTheRightEdge(t *testing.T) {
+	s := &Series{}
+	for i := range 50 {
+		s.Append(float64(i), float64(i))
+	}
+	lines := Render(Options{Width: 40, Height: 8, Lines: []Line{{Series: s}}, Events: []Event{{X: 49, Label: "8×1"}, {X: 10, Label: "spike"}}})
+	if top := lines[0]; !strings.Contains(top, "8×1") || !strings.Contains(top, "┊spike") {
+		t.Errorf("the labels are missing:\n%s", strings.Join(lines, "\n"))
+	}
+}
