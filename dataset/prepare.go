@@ -61,6 +61,9 @@ func NewPreparer(src Source, tok *Tokenizer, o Options) (*Preparer, error) {
 		return nil, fmt.Errorf("%s: %s", src.Location(0), p.shape.Problem)
 	}
 	p.shape.Notes = append(p.shape.Notes, readerNotes(src, p.shape.Columns)...)
+	if note := tok.Note(); note != "" {
+		p.shape.Notes = append(p.shape.Notes, note)
+	}
 	if err := p.readTokens(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -31,6 +32,7 @@ type Tokenizer struct {
 	file        tokenizerFile
 
 	postProcessor string // its type, "" for none
+	rebuilt       bool   // transformers 5 makes another tokenizer of the folder than its file says
 
 	mu      sync.RWMutex // guards backend against Close
 	backend *tokenizers.Tokenizer
@@ -74,6 +76,7 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 	}
 	t.template, t.templates = config.template, config.templates
 	t.added = t.file.AddedTokens
+	t.rebuilt = config.class == "LlamaTokenizer" && !config.legacy && bytes.Contains(t.file.Normalizer, []byte(`"Prepend"`)) && modelType(dir) == "llama"
 	effective, err := t.effectiveFile(data, config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -369,6 +372,26 @@ func (t *Tokenizer) SpecialTokens() map[string]string {
 		out[k] = v
 	}
 	return out
+}
+
+// modelType is the model_type of the configuration beside a tokenizer, "" for none.
+func modelType(dir string) string {
+	config, err := readJSONObject(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return ""
+	}
+	name := ""
+	_ = json.Unmarshal(config.values["model_type"], &name) // stays empty where it is no text
+	return name
+}
+
+// Note says where transformers does not follow tokenizer.json, as this package
+// does; "" where it does.
+func (t *Tokenizer) Note() string {
+	if !t.rebuilt {
+		return ""
+	}
+	return "transformers 5 loads this tokenizer as a LlamaTokenizer that puts no ▁ after special tokens, where tokenizer.json does; sftui follows the file, so ids after special tokens differ from TRL's: set legacy to true in tokenizer_config.json to make both agree"
 }
 
 // AddedTokens are the tokens beside the model's own vocabulary, in the order of their ids.

@@ -45,6 +45,8 @@ type tokenizerConfig struct {
 	extra     []addedToken // to be added, ids not yet known (-1)
 	split     bool         // split_special_tokens: special tokens spelled in a text are text
 	padNamed  bool         // there is an entry pad_token, null or not
+	class     string       // tokenizer_class without Fast
+	legacy    bool         // of a LlamaTokenizer
 	template  string
 	templates map[string]string
 }
@@ -76,6 +78,9 @@ func readTokenizerConfig(dir string) (tokenizerConfig, error) {
 	}
 	c.readSpecials(raw)
 	_, c.padNamed = raw.values["pad_token"]
+	_ = json.Unmarshal(raw.values["tokenizer_class"], &c.class) // both stay empty where they are of another kind
+	_ = json.Unmarshal(raw.values["legacy"], &c.legacy)
+	c.class = strings.TrimSuffix(c.class, "Fast")
 	_ = json.Unmarshal(raw.values["split_special_tokens"], &c.split) // stays false where it is no boolean
 	return c, c.readTemplates(dir, raw.values["chat_template"])
 }

@@ -241,3 +241,45 @@ func testTokenRoles(t *testing.T, dir string) {
 		}
 	}
 }
+
+// TestTokenizerNote says it where transformers would rebuild a Llama tokenizer.
+func TestTokenizerNote(t *testing.T) {
+	file, err := os.ReadFile("testdata/tokenizer/tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts map[string]json.RawMessage
+	if err := json.Unmarshal(file, &parts); err != nil {
+		t.Fatal(err)
+	}
+	parts["normalizer"] = json.RawMessage(`{"type": "Prepend", "prepend": "▁"}`)
+	changed, err := json.Marshal(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepend := string(changed)
+	for _, c := range []struct {
+		tokenizer, config, model string
+		want                     bool
+	}{
+		{prepend, `{"tokenizer_class": "LlamaTokenizerFast"}`, `{"model_type": "llama"}`, true},
+		{prepend, `{"tokenizer_class": "LlamaTokenizer", "legacy": true}`, `{"model_type": "llama"}`, false},
+		{prepend, `{"tokenizer_class": "LlamaTokenizer"}`, `{"model_type": "mistral"}`, false},
+		{string(file), `{"tokenizer_class": "LlamaTokenizer"}`, `{"model_type": "llama"}`, false},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"tokenizer.json": c.tokenizer, "tokenizer_config.json": c.config, "config.json": c.model} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tok, err := OpenTokenizer(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := tok.Note(); (got != "") != c.want {
+			t.Errorf("%s %s: note %q", c.config, c.model, got)
+		}
+		_ = tok.Close()
+	}
+}
