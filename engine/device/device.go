@@ -103,7 +103,8 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	config := so
 	if kind == CUDA {
 		prepareCUDA(so)
-		config += ",preallocate=false"
+		// Without tf32 a float32 product is one, as in PyTorch; bfloat16 is no concern of it.
+		config += ",preallocate=false,tf32=false"
 	}
 	backend, err := xla.NewWithOptions(config, nil)
 	if err != nil {
@@ -111,6 +112,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	}
 	d = &Device{Backend: backend, Kind: kind, Name: cpuName()}
 	if kind == CUDA {
+		dispatchAhead(backend)
 		if d.gpu = openGPU(); d.gpu == nil {
 			d.Warning = "the driver's library NVML (libnvidia-ml.so.1) cannot be opened: the GPU's memory and load stay unknown, and attention is computed without cuDNN"
 		}
