@@ -8,7 +8,7 @@ import (
 
 // benchCommand is the line of `sftui bench` in the table of commands.
 func benchCommand() command {
-	return command{name: "bench", usage: "data|train|ui …",
+	return command{name: "bench", usage: "data|train|live|ui …",
 		summary: "measure speed and memory", run: runBench}
 }
 
@@ -17,6 +17,7 @@ func benches() map[string]func(ctx context.Context, args []string, s streams) er
 	return map[string]func(ctx context.Context, args []string, s streams) error{
 		"data":  benchData,
 		"train": benchTrain,
+		"live":  benchLive,
 		"ui":    benchUI,
 	}
 }

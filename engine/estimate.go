@@ -26,7 +26,7 @@ func adapters(m *model.Model, l *compute.LoRAConfig) (adapter, whole int64) {
 const (
 	processBytesCPU  = 345e6 // program, plugin, tokenizer, compiled code and the compiler at work
 	processBytesCUDA = 320 << 20
-	overheadShare    = 0.01     // of all buffers: holes between them that the allocator keeps
+	overheadShare    = 0.05     // of all buffers: holes between them that the allocator keeps
 	headBytesCPU     = 64 << 20 // bounds one chunk of logits
 	headBytesCUDA    = 1 << 30
 	headChunkMost    = 1024 // trained positions in a chunk at the most
