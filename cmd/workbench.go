@@ -80,6 +80,9 @@ func openWorkbench(ctx context.Context, o *ui.Options) error {
 	o.Chat = func(ctx context.Context, args []string) *exec.Cmd {
 		return exec.CommandContext(ctx, exe, append([]string{"chat"}, args...)...)
 	}
+	o.Doctor = func(ctx context.Context, args []string) *exec.Cmd {
+		return exec.CommandContext(ctx, exe, append([]string{"doctor"}, args...)...)
+	}
 	o.StartRun = func(dir string, args []string) (<-chan error, error) {
 		p, err := engine.Spawn(exe, dir, args)
 		if err != nil {

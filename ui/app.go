@@ -36,6 +36,7 @@ type app struct {
 	now     func() time.Time
 	leaving bool
 	pace    pace
+	recent  recent
 
 	start    *startPage
 	data     *dataPage
@@ -76,7 +77,7 @@ func (a *app) Init() tea.Cmd {
 
 // begin loads the recipe, and with it data, model and a live run.
 func (a *app) begin() tea.Cmd {
-	return tea.Batch(a.loadRecipe(a.opt.Recipe), a.listRuns(true))
+	return tea.Batch(a.loadRecipe(a.opt.Recipe), a.listRuns(true), a.readRecent())
 }
 
 // result is the answer of a command: it knows which part of the app it is for.
@@ -137,7 +138,7 @@ func (a *app) press(k tea.KeyPressMsg) tea.Cmd {
 // paste types text where typing goes.
 func (a *app) paste(s string) tea.Cmd {
 	if n := len(a.stack); n > 0 {
-		if d, ok := a.stack[n-1].(*templateDialog); ok {
+		if d, ok := a.stack[n-1].(interface{ pasted(string) tea.Cmd }); ok {
 			return d.pasted(s)
 		}
 	}
@@ -212,7 +213,11 @@ func (a *app) fail(err error) tea.Cmd {
 	const kept = 100
 	a.errors = append(a.errors, a.now().Format("15:04:05")+" ✗ "+err.Error())
 	a.errors = a.errors[max(0, len(a.errors)-kept):]
-	return a.say(inkError, "✗ "+err.Error())
+	text := "✗ " + firstLine(err.Error())
+	if n := strings.Count(strings.TrimSpace(err.Error()), "\n"); n > 0 {
+		text += "  " + a.plural(n, "(%s line more: ctrl+l)", "(%s lines more: ctrl+l)")
+	}
+	return a.say(inkError, text)
 }
 
 // noticeOverMsg makes the screen drop a line whose time is over.
@@ -353,7 +358,11 @@ func (a *app) footLines() []string {
 // footLine shows the keys that matter here.
 func (a *app) footLine() string {
 	if len(a.stack) > 0 || a.open().captures() { // other keys are text now, or the dialog's own
-		return " " + a.th.paint(inkKey, "esc") + " " + a.t("back") + "   " + a.th.paint(inkKey, "ctrl+c") + " " + a.t("quit")
+		line := " " + a.th.paint(inkKey, "esc") + " " + a.t("back") + "   "
+		if p, ok := a.open().(hinter); ok && len(a.stack) == 0 {
+			return line + a.th.paint(inkDim, p.hint())
+		}
+		return line + a.th.paint(inkKey, "ctrl+c") + " " + a.t("quit")
 	}
 	m := help.New()
 	m.Styles, m.ShortSeparator = a.th.help, "   "

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -327,8 +328,10 @@ func (a *app) deleteRun(dir string) tea.Cmd {
 	}
 }
 
-// completePaths lists the files that what is typed could become.
-func completePaths(open func(a *app, path string) tea.Cmd) func(p *picker, text string) {
+// completePaths lists the folders, and the files with one of the endings, that
+// what is typed could become; without endings it lists folders only. A file that
+// is typed to its end is listed whatever its ending.
+func completePaths(open func(a *app, path string) tea.Cmd, endings ...string) func(p *picker, text string) {
 	var fixed []pick
 	ready := false
 	return func(p *picker, text string) {
@@ -353,13 +356,23 @@ func completePaths(open func(a *app, path string) tea.Cmd) func(p *picker, text 
 		if err != nil {
 			return
 		}
-		for _, m := range matches[:min(len(matches), 200)] {
+		listed := 0
+		_, last := filepath.Split(pattern)
+		for _, m := range matches {
+			if strings.HasPrefix(filepath.Base(m), ".") && !strings.HasPrefix(last, ".") {
+				continue // hidden, until its dot is typed
+			}
 			note := ""
 			if info, err := os.Stat(m); err == nil {
 				note = size(uint64(info.Size()))
 				if info.IsDir() {
-					note, m = "folder", m+"/"
+					note, m = p.folder, m+"/"
+				} else if m != pattern && !slices.Contains(endings, strings.ToLower(filepath.Ext(m))) {
+					continue
 				}
+			}
+			if listed++; listed > 200 {
+				break
 			}
 			if !strings.HasPrefix(m, text) && strings.HasPrefix(text, "./") {
 				m = "./" + m

@@ -78,12 +78,16 @@ func TestSearchSortAndFilter(t *testing.T) {
 
 // A max_length set here is an edit of the recipe and cuts at once.
 func TestSetMaxLength(t *testing.T) {
-	d := newDriver(t, 120, 40, nil)
-	d.press("1", "L").typeText("64").press("enter")
+	d := newDriver(t, 100, 40, nil)
+	d.press("1", "L").typeText("64").want("rows longer", "the longest row")
+	d.press("x").want("a whole number of tokens").press("enter", "backspace", "enter")
 	if v, o := d.a.recipe.r.Get("max_length"); v != "64" || o.String() != "edit" {
 		t.Fatalf("max_length is %s from %s", v, o)
 	}
-	d.want("max_length 64 keeps")
+	d.want("max_length 64 keeps", "u takes it back").press("u")
+	if v, _ := d.a.recipe.r.Get("max_length"); v != "512" {
+		t.Fatalf("max_length is %s after undo", v)
+	}
 }
 
 func TestMissingDataSaysWhatToDo(t *testing.T) {
@@ -132,5 +136,58 @@ func TestLengthsEqualASortedList(t *testing.T) {
 	}
 	if sum != 1000 {
 		t.Errorf("the bins hold %v rows", sum)
+	}
+}
+
+// A row that is left out trains nothing, and says why.
+func TestDroppedRowShowsNothingTrained(t *testing.T) {
+	d := newDriver(t, 160, 50, func(o *Options) {
+		o.DataOptions = fullDataOptions
+		o.Edits = []string{"long_rows=drop"}
+	})
+	d.press("1", "n").want("row 7 · 1,002 tokens · ✗ dropped", "✗ dropped: the row has 1002 tokens").wantNot("all trained")
+}
+
+// A condition that is none is not searched for in vain.
+func TestBadFiltersAreExplained(t *testing.T) {
+	d := newDriver(t, 140, 40, nil)
+	d.press("1", "/").want("tokens>2000 · trained<50%").typeText("tokens>many").press("enter").want("needs a number behind it").want(" / tokens>many")
+	d.press("ctrl+u").typeText("is:odd").press("enter").want("is:odd is not known")
+	d.press("ctrl+u").typeText("is:cut").press("enter").want("filter: is:cut (2)")
+	d.press("end").want("▌   23", "row 23").press("esc").want("▌   23") // it stays at its row
+	d.press("s", "s", "s", "s").want("order: problems first")
+	if row := d.a.data.row(0); row != 11 && row != 7 {
+		t.Errorf("the first problem is row %d", row)
+	}
+	d.press("esc", "z").want("row ").wantNot("first words").press("z").want("first words")
+}
+
+// The rows of a finding are found by its name.
+func TestFilterByFinding(t *testing.T) {
+	d := newDriver(t, 140, 40, nil)
+	d.press("1", "/").typeText("truncated").press("enter").want("filter: truncated (2)")
+}
+
+// While a row is waited for, the row before does not stand in its place.
+func TestLateRowIsNotShownAsAnother(t *testing.T) {
+	d := newDriver(t, 120, 40, nil)
+	d.press("1").want("row 0 ·")
+	p := d.a.data
+	p.list.Move(1, p.rows()) // as if its command were still at work
+	d.want("row 0 ·").send(rowLateMsg{p.gen, 1})
+	d.want("row 1 · reading …")
+	d.send(rowLateMsg{p.gen - 1, 1})
+	d.wantSize()
+}
+
+// In Chinese the preparation's own words are Chinese too.
+func TestNotesInChinese(t *testing.T) {
+	d := newDriver(t, 140, 40, func(o *Options) { o.Lang = "zh" })
+	d.press("1", "shift+tab", "shift+tab", "shift+tab").want("语言建模（messages）: messages 列是带 role 和 content 的消息列表")
+	d.press("tab").want("无需处理").press("tab").want("对话模板把消息写成文本").press("tab", "tab").want("个词元中")
+	for _, n := range chineseNotes {
+		if strings.Count(n.english.String(), "(") != strings.Count(n.chinese, "$") {
+			t.Errorf("%q takes other values than %q", n.chinese, n.english)
+		}
 	}
 }

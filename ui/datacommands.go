@@ -42,6 +42,7 @@ func (a *app) openData(gen int) tea.Cmd {
 		spec, o = r.EvalDatasetName, o.evaluating(r)
 	}
 	old, stuck := a.data.set, a.data.stuck
+	a.data.set, a.data.stuck = nil, nil // the command closes them, once
 	lines := make(progressLine, 1)
 	work := func() tea.Msg {
 		defer close(lines)
@@ -127,6 +128,7 @@ func unprepared(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.T
 	s := &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, options: options}
 	if first, err := src.At(0); err == nil {
 		s.first = rowText(first)
+		s.cure = s.remedy(o, r)
 	}
 	return s
 }
@@ -167,7 +169,7 @@ func prepareSet(o Options, r *recipes.Recipe, src dataset.Source, tok *dataset.T
 		return nil, err
 	}
 	shape := prep.Shape()
-	return &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, prep: prep, options: options, shape: shapeName(shape), why: shape.Why, maxLength: options.MaxLength,
+	return &dataSet{users: &sync.WaitGroup{}, src: src, tok: tok, prep: prep, options: options, shape: shapeName(shape), why: shape.Why, rating: shape.RatingWhy, maxLength: options.MaxLength,
 		words: map[int]string{}, problems: map[int]string{}, asked: map[int]bool{}, lengths: newLengths(src.Len())}, nil
 }
 
@@ -233,9 +235,13 @@ func (m dataPreparedMsg) apply(a *app) tea.Cmd {
 
 // lookAt reads and prepares rows that the list shows, on all cores.
 func (a *app) lookAt(gen int, set *dataSet, rows []int) tea.Cmd {
+	known := make([]bool, len(rows)) // a row of 60,000 tokens is not prepared for its first words alone
+	for i, row := range rows {
+		_, known[i] = set.lengths.at(row)
+	}
 	return set.using(func() tea.Msg {
 		seen := make([]seenRow, len(rows))
-		each(len(rows), func(i int) { seen[i] = set.look(rows[i]) })
+		each(len(rows), func(i int) { seen[i] = set.look(rows[i], known[i]) })
 		return rowsSeenMsg{gen: gen, seen: seen}
 	})
 }
@@ -273,18 +279,22 @@ func each(n int, f func(i int)) {
 	}
 }
 
-// look reads one row and prepares it.
-func (s *dataSet) look(row int) seenRow {
+// look reads one row and prepares it, unless its length is known.
+func (s *dataSet) look(row int, known bool) seenRow {
 	out := seenRow{row: row, length: rowLength{full: -1}}
 	raw, err := s.src.At(row)
 	if err != nil {
-		out.problem = err.Error()
+		out.problem = s.shortly(row, err.Error())
 		return out
 	}
 	out.words = words(raw)
+	if known {
+		out.onlyWords = true
+		return out
+	}
 	ex, err := s.prep.Row(row)
 	if err != nil {
-		out.problem = err.Error()
+		out.problem = s.shortly(row, err.Error())
 		return out
 	}
 	out.length = measure(&ex)
@@ -294,6 +304,13 @@ func (s *dataSet) look(row int) seenRow {
 		out.length.kept = limit
 	}
 	return out
+}
+
+// shortly is a problem of a row without the name of its file and line, which
+// the list has no room for.
+func (s *dataSet) shortly(row int, problem string) string {
+	problem = strings.TrimPrefix(problem, s.src.Location(row))
+	return visible(strings.TrimLeft(problem, ": "))
 }
 
 // packCut is the length to which packing cuts a row of n tokens, 0 when it

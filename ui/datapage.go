@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -33,9 +34,8 @@ type dataPage struct {
 	sorted  sortBy
 	query   string
 	search  *field
-	limit   *field // max_length that is being typed
-	scanned int    // rows that a search has looked at
-	finding int    // a search is running while this is its generation
+	scanned int // rows that a search has looked at
+	finding int // a search is running while this is its generation
 
 	detail   *rowView
 	packed   *rowView // the sequences of the row, once they were looked at
@@ -43,6 +43,7 @@ type dataPage struct {
 	top      int // first line of the detail
 	flow     *flow
 	ids      bool // tokens as a table with ids
+	zoom     bool // the row alone, without the list
 	strip    stripState
 	scanning bool // the scan\'s command is under way
 	stopScan context.CancelFunc
@@ -64,11 +65,14 @@ type dataSet struct {
 	src   dataset.Source
 	tok   *dataset.Tokenizer
 	prep  *dataset.Preparer
-	shape string
-	why   string
+	shape string // with its rating
+	why   string // it has that shape
+	// rating says what the shape's rating means.
+	rating string
 
 	options   dataset.Options
 	first     []string // the first row, of a set that cannot be prepared
+	cure      *remedy  // what would open it, nil when nothing was found
 	maxLength int
 	scan      *dataset.Scan  // nil until it is open
 	strip     stripInfo      // what the scan says of all rows
@@ -86,6 +90,7 @@ const (
 	sortLong
 	sortShort
 	sortTrained
+	sortProblems
 	sortCount
 )
 
@@ -160,7 +165,7 @@ func dotless(s string) string {
 
 // sizeAndShape is how many rows are open, and their shape.
 func (p *dataPage) sizeAndShape() string {
-	return p.a.plural(p.set.src.Len(), "%s row", "%s rows") + ", " + p.a.tf("shape %s", p.set.shape)
+	return p.a.plural(p.set.src.Len(), "%s row", "%s rows") + ", " + p.a.tf("shape %s", p.a.shapeText(p.set.shape))
 }
 
 // describe is one line on the data for the summary of a run.
@@ -246,7 +251,7 @@ func (m dataOpenedMsg) apply(a *app) tea.Cmd {
 	}
 	p.wanted = -1
 	p.list.Select(row, p.rows())
-	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set))
+	return tea.Batch(p.refresh(), a.openScan(p.gen, p.set), a.remember())
 }
 
 // rows is the length of the list.
@@ -296,13 +301,17 @@ func (p *dataPage) refresh() tea.Cmd {
 	}
 	cmds = append(cmds, p.readPacked())
 	if row := p.row(p.list.Cursor()); row >= 0 && (p.detail == nil || p.detail.row != row || p.detail.gen != p.gen) {
-		cmds = append(cmds, p.a.viewRow(p.gen, p.set, row))
+		late := rowLateMsg{p.gen, row}
+		cmds = append(cmds, p.a.viewRow(p.gen, p.set, row), tea.Tick(patience, func(time.Time) tea.Msg { return late }))
 	}
 	return tea.Batch(cmds...)
 }
 
 // layout divides the page for the present terminal.
 func (p *dataPage) layout(w, h int) dataLayout {
+	if p.zoom {
+		return dataLayout{detail: rect{0, 0, w, h}}
+	}
 	show := p.strip == stripOn || p.strip == stripAuto && (h >= 30 || w >= compactBelow && h >= 24)
 	return layoutData(w, h, show)
 }
@@ -337,6 +346,8 @@ type seenRow struct {
 	words   string
 	length  rowLength
 	problem string
+	// onlyWords: the length was known, so the row has not been prepared again.
+	onlyWords bool
 }
 
 func (m rowsSeenMsg) apply(a *app) tea.Cmd {
@@ -351,7 +362,9 @@ func (m rowsSeenMsg) apply(a *app) tea.Cmd {
 	for _, s := range m.seen {
 		p.set.words[s.row] = s.words
 		delete(p.set.asked, s.row)
-		p.set.lengths.put(s.row, s.length)
+		if !s.onlyWords {
+			p.set.lengths.put(s.row, s.length)
+		}
 		if s.problem != "" {
 			p.set.problems[s.row] = s.problem
 		}
@@ -376,74 +389,6 @@ func (m rowViewMsg) apply(a *app) tea.Cmd {
 	m.view.gen = m.gen
 	p.detail, p.flow = m.view, nil
 	return nil
-}
-
-// move goes d rows; page and half page likewise.
-func (p *dataPage) move(d int) tea.Cmd {
-	p.list.Move(d, p.rows())
-	return p.refresh()
-}
-
-func (p *dataPage) pages(d int) tea.Cmd {
-	p.list.Page(d, p.rows())
-	return p.refresh()
-}
-
-func (p *dataPage) home() tea.Cmd {
-	p.list.Home()
-	return p.refresh()
-}
-
-func (p *dataPage) end() tea.Cmd {
-	p.list.End(p.rows())
-	return p.refresh()
-}
-
-// show opens the page at a row of the data set.
-func (p *dataPage) show(row int) tea.Cmd {
-	if p.set == nil || row < 0 || row >= p.set.src.Len() {
-		p.wanted = row
-		return p.a.goTo(pageData)
-	}
-	if p.order != nil {
-		p.order, p.sorted, p.query = nil, sortFile, ""
-	}
-	p.place()
-	p.list.Center(row, p.rows())
-	return p.a.goTo(pageData)
-}
-
-// scrollDetail scrolls the chosen row's text.
-func (p *dataPage) scrollDetail(d int) tea.Cmd {
-	p.top = max(0, p.top+d)
-	return nil
-}
-
-// turnStage goes to another stage of the preparation.
-func (p *dataPage) turnStage(d int) tea.Cmd {
-	n := p.stages()
-	p.stage = ((min(p.stage, n-1)+d)%n + n) % n
-	p.top, p.flow = 0, nil
-	return p.readPacked()
-}
-
-// nextProblem goes to the next row that is cut, dropped or not trained on.
-func (p *dataPage) nextProblem(d int) tea.Cmd {
-	if p.set == nil {
-		return nil
-	}
-	n := p.rows()
-	for k := 1; k <= n; k++ {
-		i := ((p.list.Cursor()+k*d)%n + n) % n
-		if p.mark(p.row(i)) != " " {
-			p.list.Center(i, n)
-			return p.refresh()
-		}
-	}
-	if p.set.lengths.known < p.set.src.Len() {
-		return p.a.say(inkDim, p.a.t("No row with a problem among those looked at so far; the scan goes on."))
-	}
-	return p.a.say(inkGood, p.a.t("No row is cut, dropped or without a trained token."))
 }
 
 // mark is ✗ for a row that cannot be trained on, ▲ for one that is cut.
@@ -489,26 +434,4 @@ func (p *dataPage) copyRow() tea.Cmd {
 		return nil
 	}
 	return tea.Batch(tea.SetClipboard(p.shown().plain(p.stage)), p.a.say(inkGood, p.a.tf("row %s copied", count(p.detail.row))))
-}
-
-// wheel scrolls the list or the detail; click chooses a row.
-func (p *dataPage) wheel(x, y, d int) tea.Cmd {
-	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
-	if l.detail.contains(x, y) {
-		return p.scrollDetail(d)
-	}
-	p.list.Scroll(d, p.rows())
-	return p.refresh()
-}
-
-func (p *dataPage) click(x, y int) tea.Cmd {
-	l := p.layout(p.a.frame.body.w, p.a.frame.body.h)
-	if !l.list.contains(x, y) {
-		return nil
-	}
-	from, to := p.list.Window(p.rows())
-	if i := from + y - l.list.y - 2; i >= from && i < to {
-		p.list.Select(i, p.rows())
-	}
-	return p.refresh()
 }

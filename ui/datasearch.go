@@ -35,6 +35,9 @@ func (p *dataPage) reorder() {
 	}
 	l := p.set.lengths
 	key := func(row int) float64 {
+		if p.sorted == sortProblems {
+			return map[string]float64{"✗": 0, "▲": 1, " ": 2}[p.mark(row)]
+		}
 		r, ok := l.at(row)
 		if !ok {
 			return 1e18
@@ -68,51 +71,50 @@ func (p *dataPage) reorder() {
 
 // sortName says how the list is sorted.
 func (p *dataPage) sortName() string {
-	return p.a.t([]string{"file order", "longest first", "shortest first", "least trained first"}[p.sorted])
+	return p.a.t([]string{"file order", "longest first", "shortest first", "least trained first", "problems first"}[p.sorted])
 }
 
-// captures is true while a search or a length is typed.
-func (p *dataPage) captures() bool { return p.search != nil || p.limit != nil }
+// captures is true while a search is typed.
+func (p *dataPage) captures() bool { return p.search != nil }
 
-// typed edits the search or max_length.
+// hint is what can be typed, for the last line.
+func (p *dataPage) hint() string { return p.a.t(searchHint) }
+
+// typed edits the search.
 func (p *dataPage) typed(k tea.KeyPressMsg) tea.Cmd {
-	in := p.search
-	if in == nil {
-		in = p.limit
-	}
 	switch k.String() {
 	case "esc":
-		p.search, p.limit = nil, nil
+		p.search = nil
 		return nil
 	case "enter":
-		text := strings.TrimSpace(in.String())
-		searching := p.search != nil
-		p.search, p.limit = nil, nil
-		if !searching {
-			return p.setLimit(text)
+		text := strings.TrimSpace(p.search.String())
+		if problem := p.badFilter(text); problem != "" { // stays open, to be put right
+			return p.a.say(inkWarn, "▲ "+problem)
 		}
+		p.search = nil
 		return p.find(text)
 	}
-	in.press(k)
+	p.search.press(k)
 	return nil
 }
 
 // setLimit writes max_length into the recipe.
 func (p *dataPage) setLimit(text string) tea.Cmd {
-	text = strings.NewReplacer(",", "", " ", "").Replace(text)
-	if text == "" || p.a.recipe.r == nil {
-		return nil
-	}
 	cmd := p.a.recipe.set("max_length", text)
-	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("max_length set to %s in the recipe; 3 then u takes it back", text)))
+	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("max_length set to %s in the recipe; u takes it back", text)))
 }
 
 // find lists the rows that match: a text, or tokens>N, tokens<N, trained<N%.
+// With no text it lists all, and stays at the row that it was at.
 func (p *dataPage) find(text string) tea.Cmd {
+	here := p.row(p.list.Cursor())
 	p.query = text
 	p.order, p.sorted = nil, sortFile
 	p.finding++
 	p.list.Home()
+	if text == "" && here >= 0 {
+		p.list.Center(here, p.rows())
+	}
 	if text == "" || p.set == nil {
 		return p.refresh()
 	}
@@ -134,12 +136,48 @@ func (p *dataPage) find(text string) tea.Cmd {
 	return p.a.searchRows(p.finding, p.set, keep, 0)
 }
 
+// searchHint is what can be searched for, for the last line.
+const searchHint = "a text · tokens>2000 · trained<50% · is:cut is:dropped is:untrained is:broken · column=value"
+
+// badFilter says what is wrong with a text that begins like a condition but is
+// none, which would be searched for in vain.
+func (p *dataPage) badFilter(text string) string {
+	a := p.a
+	if p.set == nil {
+		return ""
+	}
+	if _, ok := p.knownFilter(text); ok {
+		return ""
+	}
+	if at := strings.IndexAny(text, "<>"); at > 0 {
+		name := strings.TrimSpace(text[:at])
+		_, isColumn := columnFilter(text, p.set.src.Columns())
+		if name == "tokens" || name == "trained" || !isColumn && slices.Contains(p.set.src.Columns(), name) {
+			return a.tf("%s needs a number behind it, as in %s", visible(text[:at+1]), name+text[at:at+1]+"2000")
+		}
+	}
+	if strings.HasPrefix(text, "is:") {
+		return a.tf("%s is not known: is:cut, is:dropped, is:untrained or is:broken", visible(text))
+	}
+	return ""
+}
+
 // knownFilter reads a condition that is answered by what is known of the rows
-// already: of their lengths, or is:cut, is:dropped, is:untrained, is:broken.
+// already: of their lengths, a finding by its id, or is:cut, is:dropped,
+// is:untrained, is:broken.
 func (p *dataPage) knownFilter(text string) (keep func(row int) bool, ok bool) {
 	set := p.set
 	if text == "is:broken" {
 		return func(row int) bool { return set.problems[row] != "" }, true
+	}
+	for _, f := range p.a.findings.all() {
+		if f.ID == strings.TrimPrefix(text, "is:") && len(f.Rows) > 0 {
+			rows := map[int]bool{}
+			for _, row := range f.Rows {
+				rows[row] = true
+			}
+			return func(row int) bool { return rows[row] }, true
+		}
 	}
 	ofLength, ok := map[string]func(rowLength) bool{
 		"is:cut":       func(l rowLength) bool { return !l.dropped && l.full > l.kept },

@@ -15,6 +15,9 @@ func (p *dataPage) view(w, h int) []string {
 		return p.emptyView(w, h)
 	}
 	l := p.layout(w, h)
+	if p.zoom {
+		return p.detailPane(w, h)
+	}
 	list := p.listPane(l.list.w, l.list.h)
 	detail := p.detailPane(l.detail.w, l.detail.h)
 	strip := p.histogramPane(l.histogram.w, l.histogram.h)
@@ -37,7 +40,17 @@ func (p *dataPage) emptyView(w, h int) []string {
 		for _, l := range wrap("✗ "+visible2(problem.Error()), w-6) {
 			lines = append(lines, " "+th.paint(inkError, l))
 		}
-		lines = append(lines, "", " "+th.paint(inkKey, "o")+"  "+a.t("open another data set"), " "+th.paint(inkKey, "M")+"  "+a.t("choose another model"), " "+th.paint(inkKey, "O")+"  "+a.t("open another recipe"),
+		lines = append(lines, "")
+		if p.err != nil && p.stuck != nil && p.stuck.cure != nil {
+			for i, l := range wrap(p.stuck.cure.text(a), w-8) {
+				lead := " " + th.paint(inkKey, "f") + "  "
+				if i > 0 {
+					lead = "    "
+				}
+				lines = append(lines, lead+th.paint(inkGood, l))
+			}
+		}
+		lines = append(lines, " "+th.paint(inkKey, "o")+"  "+a.t("open another data set"), " "+th.paint(inkKey, "M")+"  "+a.t("choose another model"), " "+th.paint(inkKey, "O")+"  "+a.t("open another recipe"),
 			" "+th.paint(inkKey, "3")+"  "+a.t("look at the recipe"))
 		if p.stuck != nil && p.err != nil {
 			lines = append(lines, " "+th.paint(inkKey, "m")+"  "+a.t("say which column is what"), " "+th.paint(inkKey, "t")+"  "+a.t("write a formatting template"),
@@ -58,7 +71,7 @@ func (p *dataPage) emptyView(w, h int) []string {
 // listPane is the list of rows.
 func (p *dataPage) listPane(w, h int) []string {
 	a, th := p.a, p.a.th
-	title := a.plural(p.set.src.Len(), "%s row", "%s rows") + " · " + p.set.shape
+	title := a.plural(p.set.src.Len(), "%s row", "%s rows") + " · " + a.shapeText(p.set.shape)
 	inner := w - 2
 	lines := []string{th.paint(inkDim, fit(p.columns(inner).header(a), inner))}
 	lines = append(lines, p.list.View(rowLines{p}, inner, p.listHeight(h))...)
@@ -74,9 +87,6 @@ func (p *dataPage) listFoot(w int) string {
 	a, th := p.a, p.a.th
 	if p.search != nil {
 		return " / " + p.search.view(th, w-4)
-	}
-	if p.limit != nil {
-		return " max_length " + p.limit.view(th, w-14)
 	}
 	text := " " + a.tf("order: %s", p.sortName())
 	if p.query != "" {
@@ -145,15 +155,14 @@ func (p *dataPage) detailPane(w, h int) []string {
 	}
 	v := p.shown()
 	if v == nil || w < 4 {
-		return th.pane(a.t("reading the row …"), nil, w, h, false)
+		return th.pane(a.tf("row %s", count(p.row(p.list.Cursor())))+" · "+a.t("reading …"), []string{" " + p.stageLine(w-4)}, w, h, false)
 	}
 	lines := []string{" " + p.stageLine(w-4)}
 	inner := w - 4
-	room := h - 3
-	if note := v.notes[p.stage]; note != "" && h > 12 {
-		lines = append(lines, " "+th.paint(inkDim, fit(visible(note), inner)))
-		room--
+	for _, l := range p.noteLines(v, inner, h/6) {
+		lines = append(lines, " "+th.paint(inkDim, l))
 	}
+	room := h - 2 - len(lines)
 	switch {
 	case v.err != nil && v.borders != nil: // it can be trained on, only not shown
 		for _, l := range wrap(visible2(v.err.Error()), inner) {
@@ -186,11 +195,11 @@ func (p *dataPage) detailTitle(v *rowView) string {
 	if v.err != nil {
 		return a.tf("row %s", count(v.row)) + " · " + th.paint(inkError, "✗ "+a.t("cannot be prepared"))
 	}
-	title := a.tf("row %s · %s tokens · %s trained (%s)", count(v.row), count(len(v.tokens)), count(v.trained), percent(int64(v.trained), int64(v.to-v.from)))
+	title := a.tf("row %s", count(v.row)) + " · " + a.plural(len(v.tokens), "%s token", "%s tokens") + " · "
 	if v.dropped != "" {
-		title += " · " + th.paint(inkError, "✗ "+a.t("dropped")+": "+visible(v.dropped))
+		return title + th.paint(inkError, "✗ "+a.t("dropped"))
 	}
-	return title
+	return title + a.tf("%s trained (%s)", count(v.trained), percent(int64(v.trained), int64(v.to-v.from)))
 }
 
 // stageLine shows all stages and where we are.
@@ -225,7 +234,7 @@ func (p *dataPage) textLines(text []string, w, h int) []string {
 	p.top = max(0, p.top)
 	skip := p.top
 	for _, l := range text {
-		for _, piece := range wrapVisible(l, w) {
+		for _, piece := range wrapHanging(l, w) {
 			if skip > 0 {
 				skip--
 				continue
@@ -253,6 +262,35 @@ func wrapVisible(s string, w int) []string {
 		return []string{""}
 	}
 	return wrap(s, w)
+}
+
+// wrapHanging is wrapVisible for a line that is set in: what follows is set in too.
+func wrapHanging(s string, w int) []string {
+	text := strings.TrimLeft(s, " ")
+	in := min(len(s)-len(text), w/4)
+	pieces := wrapVisible(text, w-in)
+	for i, piece := range pieces {
+		pieces[i] = strings.Repeat(" ", in) + piece
+	}
+	return pieces
+}
+
+// noteLines say what the open stage did, in at most h lines; the raw stage says
+// what shape the rows have and why.
+func (p *dataPage) noteLines(v *rowView, w, h int) []string {
+	a := p.a
+	note := a.noteText(v.notes[p.stage])
+	if p.stage == stageRaw && p.set.rating != "" {
+		note = a.shapeText(p.set.shape) + ": " + a.noteText(p.set.why) + ". " + a.noteText(p.set.rating)
+	}
+	if note == "" || h < 1 || v.borders != nil {
+		return nil
+	}
+	lines := wrap(visible(note), w)
+	if len(lines) > h {
+		lines = append(lines[:h-1], fit(strings.Join(lines[h-1:], " "), w))
+	}
+	return lines
 }
 
 // flowLines are the tokens as running text.
@@ -286,38 +324,58 @@ func (p *dataPage) histogramPane(w, h int) []string {
 	a, th, l := p.a, p.a.th, p.set.lengths
 	title := a.t("length in tokens") + " · " + p.scanState()
 	e := p.set.strip.estimate
-	if l.known == 0 || len(e.Quantiles) < 3 {
+	if l.known == 0 || len(e.Quantiles) < 4 {
 		return th.pane(title, nil, w, h, false)
 	}
 	inner := w - 4
-	stats := []string{
-		a.tf("p50 %s   p95 %s   p99 %s   max %s (row %s)", quantile(e.Quantiles[0]), quantile(e.Quantiles[1]), quantile(e.Quantiles[2]), count(e.Max), count(e.MaxRow)),
-		p.limitLine(),
-		p.lossLine(),
-	}
 	plot := min(max(inner/3, 24), 80)
+	stats := p.lengthStats(inner-plot-3, h-2)
 	lo, hi := 8.0, math.Max(float64(e.Max)*1.02, 16)
 	rows := chart.Columns(l.bins(plot, lo, hi), plot, h-3)
 	axis := logAxis(plot, lo, hi, p.set.maxLength)
 	lines := make([]string, 0, h-2)
-	text := stats
-	if room := inner - plot - 3; width(stats[0]) > room || width(stats[1]) > room {
-		text = nil
-		for _, line := range stats {
-			text = append(text, wrap(line, max(room, 10))...)
-		}
-	}
 	for i, r := range append(rows, axis) {
 		line := " " + th.paint(inkSmooth, r)
 		if i == len(rows) {
 			line = " " + th.paint(inkDim, r)
 		}
-		if i < len(text) {
-			line += "   " + text[i]
+		if i < len(stats) {
+			line += "   " + stats[i]
 		}
 		lines = append(lines, line)
 	}
 	return th.pane(title, lines, w, h, false)
+}
+
+// lengthStats are the quantiles and what max_length cuts, in h lines of w
+// cells: a table where there is room for one.
+func (p *dataPage) lengthStats(w, h int) []string {
+	a, e := p.a, p.set.strip.estimate
+	q := e.Quantiles
+	first := a.tf("p50 %s   p90 %s   p95 %s   p99 %s   max %s (row %s)", quantile(q[0]), quantile(q[1]), quantile(q[2]), quantile(q[3]), count(e.Max), count(e.MaxRow))
+	cuts := p.set.strip.cuts
+	if len(cuts) < 2 || w < 72 {
+		var lines []string
+		for _, line := range []string{first, p.limitLine(), p.lossLine()} {
+			lines = append(lines, wrap(line, max(w, 10))...)
+		}
+		return lines
+	}
+	lines := []string{first, a.th.paint(inkDim, cutsHeader(a, w))}
+	for i, c := range cuts {
+		if len(lines) == h-1 && h > 4 { // the last line is for what becomes of the long rows
+			break
+		}
+		name := ""
+		if i == 0 {
+			name = "◂ " + a.t("now")
+		}
+		lines = append(lines, cutsLine(c, e.Tokens, name, w))
+	}
+	if p.set.options.LongRows == dataset.LongDrop || keepsLongRows(p.set.options) {
+		lines = append(lines[:min(len(lines), h-1)], p.lossLine())
+	}
+	return lines
 }
 
 // scanState says how much of the data the statistics stand on.

@@ -145,7 +145,10 @@ type picker struct {
 	list  vlist.List
 	shown []int
 	free  func(a *app, text string) tea.Cmd // what enter does with a text that matches nothing
-	typed func(p *picker, text string)      // called after each change of the text
+	// freeHint says so; without it that it is opened.
+	freeHint string
+	folder   string                       // what a folder is called, beside its name
+	typed    func(p *picker, text string) // called after each change of the text
 }
 
 // pick is one line of a picker.
@@ -190,6 +193,9 @@ func (p *picker) view(a *app, w, h int) []string {
 		msg := a.t("Nothing matches.")
 		if p.free != nil {
 			msg = a.t("enter opens what you typed.")
+			if p.freeHint != "" {
+				msg = p.freeHint
+			}
 		}
 		lines = append(lines, " "+a.th.paint(inkDim, msg))
 	}
@@ -207,7 +213,9 @@ func (l pickLines) Len() int { return len(l.p.shown) }
 func (l pickLines) Line(i, w int, selected bool) string {
 	it := l.p.items[l.p.shown[i]]
 	note := visible(it.note)
-	room := max(10, w-width(note)-4)
+	// A name is never cut for the sake of its note.
+	room := max(w/3, w-width(note)-4, min(width(visible(it.text)), w*2/3))
+	note = fitLeft(note, max(0, min(width(note), w-room-4)))
 	if selected {
 		return l.a.th.paint(inkSelected, fit("▌"+fit(visible(it.text), room)+"  "+note, w))
 	}
@@ -251,6 +259,7 @@ func (p *picker) press(a *app, k tea.KeyPressMsg) tea.Cmd {
 
 // ask opens a picker.
 func (a *app) ask(p *picker) {
+	p.folder = a.t("folder")
 	p.filter()
 	a.push(p)
 }

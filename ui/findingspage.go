@@ -259,12 +259,11 @@ func (p *findingsPage) view(w, h int) []string {
 			lines = append(lines, " "+th.paint(inkError, l))
 		}
 	}
-	if len(all) == 0 && p.err == nil {
-		text := a.t("Nothing found so far.")
-		if p.checked {
-			text = a.t("Nothing found: the recipe, the template and the rows fit together.")
+	if state, i := p.state(); state != "" {
+		for _, l := range wrap(state, min(w-6, readable)) {
+			lines = append(lines, " "+th.paint(i, l))
 		}
-		lines = append(lines, "", " "+th.paint(inkGood, "✓ "+text))
+		lines = append(lines, "")
 	}
 	p.list.SetHeight(h)
 	for i, f := range all {
@@ -279,6 +278,33 @@ func (p *findingsPage) view(w, h int) []string {
 		lines = lines[min(skip, over):]
 	}
 	return th.pane(title, lines, w, h, true)
+}
+
+// state says what stands in the way of a check, what it waits for, or that
+// nothing was found; "" when the list says it all.
+func (p *findingsPage) state() (string, ink) {
+	a := p.a
+	_, alive := a.train.live()
+	switch {
+	case p.err != nil:
+		return "", inkPlain
+	case a.recipe.r == nil && a.recipe.err != nil:
+		return "✗ " + a.t("The recipe cannot be read, so nothing can be checked; 3 shows why."), inkError
+	case a.data.err != nil:
+		return "✗ " + a.t("The rows cannot be prepared, so they cannot be checked; 1 shows why."), inkError
+	case p.checked && len(p.found) == 0:
+		return "✓ " + a.t("Nothing found: the recipe, the template and the rows fit together."), inkGood
+	case p.checked || p.busy != "" || a.opt.Check == nil:
+		return "", inkPlain
+	case alive:
+		return "● " + a.t("The check waits while a run is live; the cores belong to it."), inkDim
+	case a.data.set == nil:
+		return "● " + a.t("The check begins when the data is open."), inkDim
+	case a.data.scanning:
+		g := a.data.set.strip.progress
+		return "● " + a.tf("The check begins when the lengths of all rows are known: %s of %s so far.", count(g.Rows), count(a.data.set.src.Len())), inkDim
+	}
+	return "", inkPlain
 }
 
 // findingLines is one finding as a sentence with its fix.
@@ -297,11 +323,11 @@ func (p *findingsPage) findingLines(f Finding, w int, selected bool) []string {
 		lead = th.paint(inkAccent, "▌")
 	}
 	var lines []string
-	for i, l := range wrap(visible2(f.Message), max(20, w-idW-3)) {
+	for i, l := range wrap(visible2(f.Message), min(max(20, w-idW-4), readable)) {
 		if i == 0 {
-			lines = append(lines, lead+th.paint(color, mark+" "+fit(f.ID, idW))+l)
+			lines = append(lines, lead+th.paint(color, mark+" "+fit(f.ID, idW))+" "+l)
 		} else {
-			lines = append(lines, lead+fit("", idW+2)+l)
+			lines = append(lines, lead+fit("", idW+3)+l)
 		}
 	}
 	action := ""
@@ -314,7 +340,7 @@ func (p *findingsPage) findingLines(f Finding, w int, selected bool) []string {
 		action += th.paint(inkKey, "enter") + " " + th.paint(inkDim, a.t("the rows"))
 	}
 	if action != "" {
-		lines = append(lines, lead+fit("", idW+2)+action)
+		lines = append(lines, lead+fit("", idW+3)+action)
 	}
 	return append(lines, "")
 }

@@ -143,7 +143,7 @@ func (p *dataPage) setOption(key, value string) tea.Cmd {
 		return cmd
 	}
 	if value == "null" {
-		return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("%s taken out of the recipe; 3 then u takes it back", key)))
+		return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("%s taken out of the recipe; u takes it back", key)))
 	}
-	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("%s set in the recipe; 3 then u takes it back", key)))
+	return tea.Batch(cmd, p.a.say(inkGood, p.a.tf("%s set in the recipe; u takes it back", key)))
 }

@@ -50,18 +50,21 @@ func dataKeys() []binding {
 		{p, onKeys("G", "", "G", "end"), "last row", nil, func(a *app) tea.Cmd { return a.data.end() }},
 		{p, onKeys("n", "next problem", "n"), "next row that is cut, dropped or has no trained token", nil, func(a *app) tea.Cmd { return a.data.nextProblem(1) }},
 		{p, onKeys("N", "", "N"), "previous row with a problem", nil, func(a *app) tea.Cmd { return a.data.nextProblem(-1) }},
-		{p, onKeys("tab", "stage", "tab", "right", "l"), "next stage: raw › converted › rendered › tokens › labels › truncated › packed", nil, func(a *app) tea.Cmd { return a.data.turnStage(1) }},
+		{p, onKeys("tab", "stage", "tab", "right"), "next stage: raw › converted › rendered › tokens › labels › truncated › packed", nil, func(a *app) tea.Cmd { return a.data.turnStage(1) }},
 		{p, onKeys("shift+tab", "", "shift+tab", "left"), "previous stage", nil, func(a *app) tea.Cmd { return a.data.turnStage(-1) }},
 		{p, onKeys("J K", "scroll", "J", "shift+down", "space"), "scroll the row's text down", nil, func(a *app) tea.Cmd { return a.data.scrollDetail(a.h / 4) }},
 		{p, onKeys("K", "", "K", "shift+up"), "scroll the row's text up", nil, func(a *app) tea.Cmd { return a.data.scrollDetail(-a.h / 4) }},
 		{p, onKeys("i", "ids", "i"), "tokens as a table with ids, labels and roles", nil, do(func(a *app) { a.data.ids, a.data.top = !a.data.ids, 0 })},
 		{p, onKeys("/", "search", "/"), "find rows: a text, tokens>2000, trained<50%, is:cut, or a column as in source=wiki", nil, do(func(a *app) { a.data.search = newField(a.data.query) })},
-		{p, onKeys("s", "sort", "s"), "sort: file order, longest, shortest, least trained first", nil, func(a *app) tea.Cmd { return a.data.sort() }},
-		{p, onKeys("L", "max_length", "L"), "set max_length in the recipe", nil, do(func(a *app) { a.data.limit = newField("") })},
+		{p, onKeys("s", "sort", "s"), "sort: file order, longest, shortest, least trained, problems first", nil, func(a *app) tea.Cmd { return a.data.sort() }},
+		{p, onKeys("L", "max_length", "L"), "set max_length in the recipe, with what it cuts", nil, func(a *app) tea.Cmd { return a.data.openLimit() }},
 		{p, onKeys("c", "", "c"), "choose what becomes of rows longer than max_length: truncate, drop or split", nil, func(a *app) tea.Cmd { return a.data.chooseLongRows() }},
 		{p, onKeys("m", "", "m"), "say which column is what: messages, prompt, completion, text …", nil, func(a *app) tea.Cmd { return a.data.mapColumns() }},
 		{p, onKeys("t", "", "t"), "write a formatting template, with what it makes of this row", nil, func(a *app) tea.Cmd { return a.data.editFormatting() }},
 		{p, onKeys("h", "", "h"), "show or hide the histogram of lengths", nil, do(func(a *app) { a.data.toggleHistogram() })},
+		{p, onKeys("f", "", "f"), "apply the fix that opens data which does not open as it is", nil, func(a *app) tea.Cmd { return a.data.useRemedy() }},
+		{p, onKeys("z", "zoom", "z"), "the row alone, or the list again", nil, func(a *app) tea.Cmd { return a.data.turnZoom() }},
+		{p, onKeys("u", "", "u"), "take the last edit of the recipe back", nil, func(a *app) tea.Cmd { return a.recipe.undoEdit() }},
 		{p, onKeys("y", "", "y"), "copy the row as it is shown to the clipboard", nil, func(a *app) tea.Cmd { return a.data.copyRow() }},
 		{p, onKeys("E", "", "E"), "rows of the evaluation data, or the training rows again", nil, func(a *app) tea.Cmd { return a.data.turnEvaluation() }},
 		{p, onKeys("esc", "", "esc"), "show all rows again", nil, func(a *app) tea.Cmd { return a.data.find("") }},
@@ -135,6 +138,7 @@ func generalKeys() []binding {
 		{p, onKeys("o", "open data", "o"), "open another data set", nil, func(a *app) tea.Cmd { return a.askData() }},
 		{p, onKeys("M", "", "M"), "choose another model", nil, func(a *app) tea.Cmd { return a.askModel() }},
 		{p, onKeys("O", "", "O"), "open another recipe", nil, func(a *app) tea.Cmd { return a.askRecipe() }},
+		{p, onKeys("ctrl+t", "", "ctrl+t"), "self-test of the model: template, tokenizer, one step on this machine", nil, func(a *app) tea.Cmd { return a.testModel() }},
 		{p, onKeys("?", "", "?"), "all keys", nil, do(func(a *app) { a.help() })},
 		{p, onKeys(":", "", ":", "ctrl+k"), "find a command by name", nil, do(func(a *app) { a.palette() })},
 		{p, onKeys("ctrl+l", "", "ctrl+l"), "log of the run and of the native libraries", nil, do(func(a *app) { a.showLog() })},
@@ -166,6 +170,9 @@ func (a *app) footKeys() []binding {
 	var out []binding
 	_, alive := a.train.live()
 	for _, b := range a.keys {
+		if b.page == pageData && a.data.set == nil { // the page says what to press
+			continue
+		}
 		if b.Help().Desc == "" || !a.applies(b) || a.page == pageTrain && tuning(a) && b.when == nil || !alive && b.steers() {
 			continue
 		}
@@ -227,10 +234,24 @@ func (b binding) spelled() string {
 	return strings.Join(out, " ")
 }
 
+// distance puts the commands of the open page first in the palette, then those
+// that work everywhere.
+func (a *app) distance(b binding) int {
+	switch b.page {
+	case a.page:
+		return 0
+	case anyPage:
+		return 1
+	}
+	return 2
+}
+
 // palette lists every command of every page.
 func (a *app) palette() {
 	p := &picker{title: a.t("Which command?")}
-	for _, b := range a.keys {
+	order := slices.Clone(a.keys)
+	slices.SortStableFunc(order, func(x, y binding) int { return a.distance(x) - a.distance(y) })
+	for _, b := range order {
 		if b.when != nil && !b.when(a) {
 			continue
 		}

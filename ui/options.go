@@ -45,6 +45,9 @@ type Options struct {
 	// Chat is the process of `sftui chat` with the given arguments, not started
 	// yet; it ends with the context.
 	Chat func(ctx context.Context, args []string) *exec.Cmd
+	// Doctor is the process of `sftui doctor` with the given arguments, not
+	// started yet; it ends with the context.
+	Doctor func(ctx context.Context, args []string) *exec.Cmd
 	// StartRun starts training in a process of its own that outlives the
 	// workbench. The channel gives the process's end.
 	StartRun func(runDir string, args []string) (exited <-chan error, err error)

@@ -41,6 +41,9 @@ type page interface {
 	click(x, y int) tea.Cmd
 }
 
+// hinter is a page that can say what may be typed where keys are text.
+type hinter interface{ hint() string }
+
 // still is the part of a page that does not type, load, scroll or get clicked.
 type still struct{}
 

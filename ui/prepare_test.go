@@ -141,3 +141,28 @@ func TestRowsAreFilteredByColumn(t *testing.T) {
 		}
 	}
 }
+
+// Data that does not open as it is opens with one key, and closes again with
+// one undo.
+func TestOneKeyOpensData(t *testing.T) {
+	for want, row := range map[string]string{
+		"read ask as prompt, read say as completion": `{"ask": "Why?", "say": "Because."}`,
+		"read chosen as completion":                  `{"prompt": "Why?", "chosen": "Because.", "rejected": "No."}`,
+		"read chosen as messages":                    `{"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "rejected": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "c"}]}`,
+		"read dialog as messages":                    `{"dialog": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}`,
+		"read content as text":                       `{"content": "a long text", "n": 3}`,
+	} {
+		d := onRows(t, 120, 40, nil, row)
+		d.press("1").want("f  " + want)
+		d.press("f").want("1 row ·", "done: "+want)
+		d.press("u").want("f  " + want)
+	}
+	// Loss on the assistant's turns alone needs turns.
+	d := onRows(t, 120, 40, []string{"assistant_only_loss=true"}, `{"prompt": "Why?", "completion": "Because."}`)
+	d.press("1").want("f  set assistant_only_loss to false").press("f").want("1 row ·")
+	if d.a.recipe.r.AssistantOnlyLoss {
+		t.Error("assistant_only_loss is still on")
+	}
+	d = onRows(t, 120, 40, nil, `{"a": 1, "b": 2}`)
+	d.press("1").wantNot(" f  ").press("f").want("Nothing here has a one-key fix")
+}

@@ -70,6 +70,11 @@ func (p *recipePage) startEdit() tea.Cmd {
 		return p.a.data.mapColumns()
 	case f.Kind == recipes.KindBool && !f.Nullable:
 		return p.set(key, strconv.FormatBool(v != "true"))
+	case longText(f, v):
+		if v == "null" {
+			v = ""
+		}
+		p.a.push(&textDialog{key: key, in: newEditor(v)})
 	case f.Kind == recipes.KindBool, len(f.Enum) > 0:
 		p.choose(f, v)
 	default:
@@ -114,8 +119,28 @@ func (p *recipePage) set(key, v string) tea.Cmd {
 	if err := p.r.Set(key, v, recipes.Origin{Kind: recipes.OriginEdit}); err != nil {
 		return p.a.fail(err)
 	}
-	p.undo = append(p.undo, undoStep{key, old, origin})
+	p.undo = append(p.undo, undoStep{key: key, value: old, origin: origin})
 	return p.afterEdit(key)
+}
+
+// setAll changes several options as one edit, which one undo takes back.
+func (p *recipePage) setAll(edits []edit) tea.Cmd {
+	var changed []undoStep
+	for _, e := range edits {
+		old, origin := p.r.Get(e.key)
+		if old == e.value {
+			continue
+		}
+		if err := p.r.Set(e.key, e.value, recipes.Origin{Kind: recipes.OriginEdit}); err != nil {
+			return p.a.fail(err)
+		}
+		changed = append(changed, undoStep{key: e.key, value: old, origin: origin, more: len(changed) > 0})
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	p.undo = append(p.undo, changed...)
+	return p.afterEdit(changed[0].key)
 }
 
 // afterEdit checks the recipe anew and prepares the data anew where it matters.
@@ -136,16 +161,19 @@ func (p *recipePage) undoEdit() tea.Cmd {
 	if len(p.undo) == 0 {
 		return p.a.say(inkDim, p.a.t("Nothing to undo."))
 	}
-	u := p.undo[len(p.undo)-1]
-	p.undo = p.undo[:len(p.undo)-1]
-	var err error
-	if u.origin.Kind == recipes.OriginDefault {
-		err = p.r.Reset(u.key)
-	} else {
-		err = p.r.Set(u.key, u.value, u.origin)
-	}
-	if err != nil {
-		return p.a.fail(err)
+	var u undoStep
+	for more := true; more && len(p.undo) > 0; more = u.more {
+		u = p.undo[len(p.undo)-1]
+		p.undo = p.undo[:len(p.undo)-1]
+		var err error
+		if u.origin.Kind == recipes.OriginDefault {
+			err = p.r.Reset(u.key)
+		} else {
+			err = p.r.Set(u.key, u.value, u.origin)
+		}
+		if err != nil {
+			return p.a.fail(err)
+		}
 	}
 	return tea.Batch(p.afterEdit(u.key), p.a.say(inkGood, p.a.tf("%s is %s again", u.key, u.value)))
 }
@@ -160,7 +188,7 @@ func (p *recipePage) reset() tea.Cmd {
 	if err := p.r.Reset(key); err != nil {
 		return p.a.fail(err)
 	}
-	p.undo = append(p.undo, undoStep{key, old, origin})
+	p.undo = append(p.undo, undoStep{key: key, value: old, origin: origin})
 	return p.afterEdit(key)
 }
 
@@ -234,8 +262,19 @@ func (p *recipePage) write() tea.Cmd {
 		suggestion = "recipe.yaml"
 	}
 	in := newField(suggestion)
-	p.a.ask(&picker{title: p.a.t("Write the recipe to which file?"), in: *in,
-		free: func(a *app, path string) tea.Cmd { return a.writeRecipe(path, a.recipe.r.Clone(), a.recipe.source) }})
+	p.a.ask(&picker{title: p.a.t("Write the recipe to which file?"), in: *in, freeHint: p.a.t("enter writes it there."), free: (*app).askWrite})
+	return nil
+}
+
+// askWrite writes the recipe, after a question when another file is there.
+func (a *app) askWrite(path string) tea.Cmd {
+	write := func(a *app) tea.Cmd { return a.writeRecipe(path, a.recipe.r.Clone(), a.recipe.source) }
+	if path == a.recipe.path || !exists(path) {
+		return write(a)
+	}
+	a.push(&question{title: a.t("Write into a file that exists?"),
+		lines:   []string{a.tf("%s is there already and is not the file that this recipe was read from. Its comments stay, its values become those of this recipe.", visible(path))},
+		choices: []choice{{"enter", a.t("write"), write}}})
 	return nil
 }
 

@@ -49,6 +49,7 @@ type optionRow struct{ group, key string }
 type undoStep struct {
 	key, value string
 	origin     recipes.Origin
+	more       bool // it is undone together with the step before it
 }
 
 // newRecipePage is the page before its recipe is read.
@@ -77,6 +78,7 @@ func (m recipeReadMsg) apply(a *app) tea.Cmd {
 		return a.fail(m.err)
 	}
 	p.r, p.path, p.title, p.source, p.err = m.r, m.path, m.title, m.source, nil
+	a.start.problem = nil
 	p.groups = m.groups
 	p.fields = make(map[string]recipes.Field, len(m.fields))
 	p.byGroup = map[string][]string{}

@@ -19,10 +19,10 @@ func (p *recipePage) view(w, h int) []string {
 		lines := []string{"", " " + th.paint(inkDim, a.t("reading the recipe …"))}
 		if p.err != nil {
 			lines = []string{""}
-			for _, l := range wrap(visible2(p.err.Error()), w-6) {
+			for _, l := range wrap("✗ "+visible2(p.err.Error()), w-6) {
 				lines = append(lines, " "+th.paint(inkError, l))
 			}
-			lines = append(lines, "", " "+th.paint(inkKey, "o")+" "+a.t("open another recipe"))
+			lines = append(lines, "", " "+th.paint(inkKey, "O")+" "+a.t("open another recipe"))
 		}
 		return th.pane(a.t("Recipe"), lines, w, h, true)
 	}
@@ -154,6 +154,9 @@ func (p *recipePage) mark(key string) string {
 	return mark
 }
 
+// readable is the width beyond which the eye loses the next line of a text.
+const readable = 100
+
 // explainPane tells everything about the chosen option.
 func (p *recipePage) explainPane(w, h int) []string {
 	th := p.a.th
@@ -161,7 +164,7 @@ func (p *recipePage) explainPane(w, h int) []string {
 	if key == "" {
 		return th.pane("", nil, w, h, false)
 	}
-	lines := p.explainLines(key, w-4)
+	lines := p.explainLines(key, min(w-4, readable))
 	p.detailTop = min(p.detailTop, max(0, len(lines)-(h-2)))
 	shown := lines[p.detailTop:]
 	out := make([]string, 0, len(shown))
@@ -354,6 +357,9 @@ func (p *recipePage) conflictPane(w, h int) []string {
 	title := a.plural(len(p.conflicts), "%s conflict", "%s conflicts")
 	if nErr > 0 {
 		title += " · " + th.paint(inkError, "✗ "+a.tf("%d would end the run", nErr))
+	}
+	if len(lines) > h-2 {
+		title += " · " + th.paint(inkDim, a.t("n next"))
 	}
 	return th.pane(title, lines, w, h, false)
 }

@@ -35,6 +35,9 @@ func (s *dataSet) view(row int) *rowView {
 	if limit := s.packCut(len(seen.IDs)); limit > 0 {
 		v.from, v.to = 0, limit
 	}
+	if o := s.options; v.dropped != "" && o.LongRows == dataset.LongDrop && len(seen.IDs) > o.MaxLength {
+		v.from, v.to = 0, 0 // it is left out whole, not cut
+	}
 	for _, st := range seen.Stages {
 		v.addStage(st)
 	}

@@ -176,6 +176,10 @@ func (f *flow) borders(i int) {
 	}
 	if i == v.to && v.to < len(v.tokens) && !f.atCut {
 		f.atCut = true
+		if v.dropped != "" && v.to == 0 {
+			f.rule(inkError, "✗ "+f.tr("dropped")+": "+visible(v.dropped))
+			return
+		}
 		text := fmt.Sprintf(f.tr("max_length %s cuts here: %s tokens lost, %s of them trained"), count(v.limit), count(len(v.tokens)-v.to), count(v.lost))
 		if v.eosLost {
 			text += f.tr(", the end token too")
@@ -230,12 +234,12 @@ func (f *flow) announce(i int) {
 func (f *flow) roleLine(i int) {
 	role := f.v.tokens[i].role
 	trained, n := 0, 0
-	for _, t := range f.v.tokens[i:] {
+	for at, t := range f.v.tokens[i:] {
 		if t.role != role {
 			break
 		}
 		n++
-		if t.trained {
+		if t.trained && i+at >= f.v.from && i+at < f.v.to {
 			trained++
 		}
 	}
@@ -244,13 +248,18 @@ func (f *flow) roleLine(i int) {
 	if name == "" {
 		name = f.tr("template")
 	}
-	color, text := inkDim, fmt.Sprintf(f.tr("%s · %s tokens, not trained"), name, count(n))
+	amount := fmt.Sprintf(f.tr("%s tokens"), count(n))
+	if n == 1 {
+		amount = fmt.Sprintf(f.tr("%s token"), count(n))
+	}
+	color, share := inkDim, f.tr("not trained")
 	switch {
 	case trained == n:
-		color, text = inkGood, fmt.Sprintf(f.tr("%s · %s tokens, all trained"), name, count(n))
+		color, share = inkGood, f.tr("all trained")
 	case trained > 0:
-		color, text = inkGood, fmt.Sprintf(f.tr("%s · %s tokens, %s trained"), name, count(n), count(trained))
+		color, share = inkGood, fmt.Sprintf(f.tr("%s trained"), count(trained))
 	}
+	text := fmt.Sprintf(f.tr("%s · %s, %s"), name, amount, share)
 	f.breakLine()
 	f.lines = append(f.lines, f.th.paint(color, ansi.Truncate("── "+visible(text)+" "+strings.Repeat("─", f.width), f.width, "")))
 }

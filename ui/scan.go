@@ -15,8 +15,8 @@ import (
 // the screen.
 type stripInfo struct {
 	progress dataset.ScanProgress
-	estimate dataset.LengthEstimate // p50, p95, p99
-	cuts     []dataset.CutReport    // at max_length, and at lengths that keep 95% and 99%
+	estimate dataset.LengthEstimate // p50, p90, p95, p99
+	cuts     []dataset.CutReport    // at max_length, and at lengths that keep 90%, 95% and 99%
 }
 
 // openScan opens the scan of all rows' lengths. It prepares without a
@@ -162,7 +162,7 @@ func (a *app) pollScan(gen int, set *dataSet, have []bool, wait time.Duration) t
 			}
 		}
 		for row, problem := range scan.Failures() {
-			m.seen = append(m.seen, seenRow{row: row, length: rowLength{full: -1}, problem: problem})
+			m.seen = append(m.seen, seenRow{row: row, length: rowLength{full: -1}, problem: set.shortly(row, problem)})
 		}
 		m.strip.fill(scan, limit, mode)
 		if m.strip.progress.Stage != dataset.StageDone {
@@ -178,8 +178,8 @@ func (a *app) pollScan(gen int, set *dataSet, have []bool, wait time.Duration) t
 
 // fill works the statistics out.
 func (s *stripInfo) fill(scan *dataset.Scan, limit int, mode string) {
-	s.estimate = scan.Estimate(0.5, 0.95, 0.99)
-	if limit <= 0 || len(s.estimate.Quantiles) < 3 {
+	s.estimate = scan.Estimate(0.5, 0.9, 0.95, 0.99)
+	if limit <= 0 || len(s.estimate.Quantiles) < 4 {
 		return
 	}
 	s.cuts = append(s.cuts, scan.Cut(limit, mode))

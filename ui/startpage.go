@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"path/filepath"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/recipes"
@@ -43,6 +46,9 @@ func (p *startPage) view(w, h int) []string {
 	} {
 		lines = append(lines, "  "+fitLeft("", 7-width(k.key))+th.paint(inkKey, k.key)+"  "+a.t(k.text))
 	}
+	if lately := p.lately(); lately != "" {
+		lines = append(lines, "", "  "+th.paint(inkDim, a.t("opened lately")+"  ")+fit(lately, w-20))
+	}
 	if n := len(a.runs.all); n > 0 {
 		lines = append(lines, "", "  "+th.paint(inkDim, a.t("latest run")))
 		for _, s := range a.runs.all[:min(3, n)] {
@@ -51,6 +57,26 @@ func (p *startPage) view(w, h int) []string {
 		}
 	}
 	return th.pane("sftui", lines, w, h, true)
+}
+
+// lately are the names of what was opened in earlier sessions; o, M and O list it.
+func (p *startPage) lately() string {
+	a := p.a
+	var names []string
+	for _, list := range []struct {
+		key   string
+		names []string
+		now   string
+	}{{"o", a.recent.Data, a.data.dataSpec()}, {"M", a.recent.Models, a.data.modelSpec()}, {"O", a.recent.Recipes, a.recipe.path}} {
+		n := 0
+		for _, name := range list.names {
+			if name != list.now && n < 2 {
+				names = append(names, a.th.paint(inkKey, list.key)+" "+visible(filepath.Base(dotless(name))))
+				n++
+			}
+		}
+	}
+	return strings.Join(names, "   ")
 }
 
 // dataState tells whether the data is open.
@@ -70,16 +96,18 @@ func (p *startPage) dataState() string {
 // askData asks for another data set.
 func (a *app) askData() tea.Cmd {
 	open := func(a *app, spec string) tea.Cmd {
-		a.opt.Data = ""
-		if a.recipe.r == nil {
-			return nil
+		if a.recipe.r == nil { // its recipe could not be read: the default one can
+			a.opt.Data = spec
+			return tea.Batch(a.loadRecipe(""), a.goTo(pageData))
 		}
+		a.opt.Data = ""
 		cmd := a.recipe.set("dataset_name", spec)
 		return tea.Batch(cmd, a.goTo(pageData))
 	}
 	p := &picker{title: a.t("Open which data? A file, a folder, a glob or owner/name of a hub"), free: open}
 	p.items = []pick{{text: "sftui:sample", note: a.t("chat rows that come with sftui"), do: func(a *app) tea.Cmd { return open(a, "sftui:sample") }}}
-	p.typed = completePaths(open)
+	p.items = a.recentPicks(a.recent.Data, p.items, open)
+	p.typed = completePaths(open, ".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".zst")
 	a.ask(p)
 	return nil
 }
@@ -87,16 +115,18 @@ func (a *app) askData() tea.Cmd {
 // askModel asks for another model.
 func (a *app) askModel() tea.Cmd {
 	open := func(a *app, spec string) tea.Cmd {
-		a.opt.Model = ""
 		if a.recipe.r == nil {
-			return nil
+			a.opt.Model = spec
+			return tea.Batch(a.loadRecipe(""), a.goTo(pageData))
 		}
+		a.opt.Model = ""
 		return tea.Batch(a.recipe.set("model_name_or_path", spec), a.goTo(pageData))
 	}
 	const small = "HuggingFaceTB/SmolLM2-135M-Instruct"
 	p := &picker{title: a.t("Which model? A folder, a GGUF file or owner/name of a hub"), free: open}
 	p.items = []pick{{text: small, note: a.t("small, comes with sftui"), do: func(a *app) tea.Cmd { return open(a, small) }}}
-	p.typed = completePaths(open)
+	p.items = a.recentPicks(a.recent.Models, p.items, open)
+	p.typed = completePaths(open, ".gguf")
 	a.ask(p)
 	return nil
 }
@@ -112,7 +142,8 @@ func (a *app) askRecipe() tea.Cmd {
 		}
 		p.items = append(p.items, pick{text: e.Name, note: note, do: func(a *app) tea.Cmd { return open(a, e.Name) }})
 	}
-	p.typed = completePaths(open)
+	p.items = a.recentPicks(a.recent.Recipes, p.items, open)
+	p.typed = completePaths(open, ".yaml", ".yml")
 	a.ask(p)
 	return nil
 }

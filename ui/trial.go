@@ -85,9 +85,10 @@ func (t *trial) lines(a *app, w, h int) []string {
 	if t.shape.Name == "" {
 		return append(out, th.paint(inkDim, a.t("working it out …")))
 	}
-	say(inkGood, shapeName(t.shape)+" · "+t.shape.Why)
+	say(inkGood, a.shapeText(shapeName(t.shape))+" · "+a.noteText(t.shape.Why))
+	say(inkDim, a.noteText(t.shape.RatingWhy))
 	for _, note := range t.shape.Notes {
-		say(inkWarn, "▲ "+note)
+		say(inkWarn, "▲ "+a.noteText(note))
 	}
 	trained := 0
 	for _, l := range t.view.Labels {
@@ -95,7 +96,8 @@ func (t *trial) lines(a *app, w, h int) []string {
 			trained++
 		}
 	}
-	say(inkDim, a.tf("row %s · %s tokens · %s trained (%s)", count(t.row), count(len(t.view.IDs)), count(trained), percent(int64(trained), int64(len(t.view.IDs)))))
+	say(inkDim, a.tf("row %s", count(t.row))+" · "+a.plural(len(t.view.IDs), "%s token", "%s tokens")+" · "+
+		a.tf("%s trained (%s)", count(trained), percent(int64(trained), int64(len(t.view.IDs)))))
 	out = append(out, "")
 	if t.view.Text == nil {
 		return out
