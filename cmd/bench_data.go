@@ -17,6 +17,7 @@ import (
 
 	"sftui/dataset"
 	"sftui/engine"
+	"sftui/findings"
 	"sftui/recipes"
 	"sftui/setup"
 )
@@ -305,7 +306,7 @@ func (p *preparedBench) scan(ctx context.Context, workers int, limit time.Durati
 			return nil, err
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
-		o.CacheDir = dir
+		o.CacheDir, o.Notes = dir, findings.Notes(p.whole) // as the workbench scans
 	}
 	scan, err := dataset.NewScan(ctx, p.columns, p.whole, o)
 	if err != nil {
