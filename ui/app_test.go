@@ -152,6 +152,37 @@ func TestForkStartsFromTheCheckpoint(t *testing.T) {
 	}
 }
 
+// Weights of one model are not started with the recipe of another; editing the
+// run's own recipe first leads to a start from its checkpoint.
+func TestForkWithEditedOptions(t *testing.T) {
+	var args []string
+	d := newDriver(t, 120, 40, func(o *Options) {
+		f := newFakeRun(t, o.RunsRoot+"/old")
+		f.st.State = run.Stopped
+		f.write(steps(100)...)
+		if err := os.Mkdir(f.r.Path("checkpoint-100"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		its := "model_name_or_path: ./testdata/model\ndataset_name: testdata/chats.jsonl\nmax_steps: 7\n"
+		if err := os.WriteFile(f.r.Path(run.RecipeFile), []byte(its), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		o.StartRun = func(_ string, a []string) (<-chan error, error) {
+			args = a
+			return make(chan error), nil
+		}
+	})
+	d.do(d.a.recipe.fix())
+	d.press("5", "F").want("edit its options first", "start with its options as they are").wantNot("start with the open recipe").press("e")
+	if d.a.page != pageRecipe || d.a.recipe.r.MaxSteps != 7 {
+		t.Fatalf("page %d, max_steps %d", d.a.page, d.a.recipe.r.MaxSteps)
+	}
+	d.press("g").want("the weights of checkpoint-100 of old", "start from the recipe's model instead").press("enter")
+	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != filepath.Join(d.root, "old", "checkpoint-100") {
+		t.Fatalf("started with %v", args)
+	}
+}
+
 func TestSamplesPage(t *testing.T) {
 	events := append(steps(20),
 		run.Event{Kind: run.KindSample, Step: 0, Prompt: "How do I list files?", Text: "I am not sure.", Reference: "$ ls"},

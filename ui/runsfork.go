@@ -2,10 +2,12 @@ package ui
 
 import (
 	"path/filepath"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/engine/run"
+	"sftui/recipes"
 )
 
 // fork asks from which checkpoint of the run under the cursor a new run begins.
@@ -90,7 +92,11 @@ func (a *app) askFork(m forkMsg, from string) tea.Cmd {
 		for _, c := range diff {
 			q.lines = append(q.lines, c.Key+": "+visible(c.B)+" → "+visible(c.A))
 		}
-		if _, blocked := a.recipe.summary(); !blocked && (len(diff) > 0 || m.recipe == nil) {
+		other := slices.ContainsFunc(diff, func(c recipes.Change) bool { return c.Key == "model_name_or_path" })
+		if other { // its tokenizer would not be that of the weights
+			q.lines = q.lines[:1]
+		}
+		if _, blocked := a.recipe.summary(); !blocked && !other && (len(diff) > 0 || m.recipe == nil) {
 			q.choices = append(q.choices, choice{"enter", a.t("start with the open recipe"), func(a *app) tea.Cmd { return a.train.begin(a.recipe.r.YAML(), from) }})
 		}
 	}

@@ -148,7 +148,9 @@ func (t *tracker) step(e *run.Event) {
 		t.series[metricSeconds].Append(x, e.Seconds)
 	}
 	t.takeDevice(e, x)
-	t.series[metricAccuracy].Append(x, float64(e.Accuracy))
+	if e.Accuracy != 0 || t.series[metricAccuracy].Len() > 0 { // other programs do not report it
+		t.series[metricAccuracy].Append(x, float64(e.Accuracy))
+	}
 	if len(e.RowIDs) > 0 {
 		t.steps = append(t.steps, stepRows{e.Step, e.RowIDs, e.RowLosses})
 		if len(t.steps) > 2*keepSteps {
