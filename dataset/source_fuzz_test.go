@@ -28,10 +28,11 @@ func readAll(t *testing.T, ext string, data []byte) (rows []Row, errs int) {
 	defer func() { _ = src.Close() }()
 	for i := range src.Len() {
 		row, err := src.At(i)
+		rows = append(rows, row)
 		if err != nil {
 			errs++
+			continue // where a file breaks off there is no size
 		}
-		rows = append(rows, row)
 		if size := src.ByteSize(i); size < 0 || size > int64(len(data)) {
 			t.Fatalf("row %d has %d bytes of %d", i, size, len(data))
 		}
