@@ -53,7 +53,7 @@ func TestDiskForecast(t *testing.T) {
 		{[]string{"dtype=auto"}, cadence{}, 1600, 400, 199},
 		{[]string{"dtype=float32", "save_only_model=true"}, cadence{saveEvery: 5}, 400, 400, 399},
 	} {
-		d := forecastDisk(f.recipe(t, c.options...), compute.Info{Parameters: 100, Trainable: 100}, c.cadence, 10, 10)
+		d := forecastDisk(f.recipe(t, c.options...), compute.Info{Parameters: 100, Trainable: 100, StateBytes: 800}, c.cadence, 10, 10)
 		if d.Checkpoint != c.checkpoint || d.Export != c.export {
 			t.Errorf("%q: %+v", c.options, d)
 		}

@@ -49,7 +49,7 @@ var errFake = errors.New("the device is gone")
 
 func (f *fakeTrainer) Info() compute.Info {
 	n := cmp.Or(f.weights, 8)
-	return compute.Info{Parameters: n, Trainable: n, Vocabulary: 1000}
+	return compute.Info{Parameters: n, Trainable: n, StateBytes: 8 * n, Vocabulary: 1000}
 }
 
 func (f *fakeTrainer) ShapeOf(b compute.Batch) compute.Shape {

@@ -61,9 +61,9 @@ func send(t *testing.T, r *run.Run, c run.Command) run.Reply {
 	return reply
 }
 
-// set asks a live run for a batch size.
-func set(micro, accumulation int) run.Command {
-	return run.Command{Verb: run.Set, Values: map[string]string{keyMicroBatch: strconv.Itoa(micro), keyAccumulation: strconv.Itoa(accumulation)}}
+// set asks a live run for a batch size, once a step.
+func set(micro int) run.Command {
+	return run.Command{Verb: run.Set, Values: map[string]string{keyMicroBatch: strconv.Itoa(micro), keyAccumulation: "1"}}
 }
 
 // What is asked of a paused run is compiled while it is paused, and its next
@@ -76,7 +76,7 @@ func TestLiveChangeWhilePaused(t *testing.T) {
 	r, wait := startRun(t, f, fake, dir, NewControl(nil), "num_train_epochs=1000")
 	send(t, r, run.Command{Verb: run.Pause})
 	waitFor(t, "the pause", func() bool { return send(t, r, run.Command{Verb: run.Query}).Status.State == run.Paused })
-	status := send(t, r, set(8, 1)).Status
+	status := send(t, r, set(8)).Status
 	if status.Pending[keyMicroBatch] != "8" {
 		t.Errorf("the status does not say what waits: %+v", status)
 	}
@@ -207,7 +207,7 @@ func TestLiveChangeThatCannotFit(t *testing.T) {
 	fake.onMicro = func(int) { time.Sleep(time.Millisecond) }
 	dir := filepath.Join(t.TempDir(), "run")
 	r, wait := startRun(t, f, fake, dir, NewControl(nil), "num_train_epochs=1000")
-	reply := send(t, r, set(16, 1))
+	reply := send(t, r, set(16))
 	if reply.OK || !strings.Contains(reply.Message, "heaviest micro-batch: rows ") || !strings.Contains(reply.Message, "at most 4 fits") || reply.MemoryForecast <= 1<<40 {
 		t.Errorf("%+v", reply)
 	}
@@ -216,14 +216,15 @@ func TestLiveChangeThatCannotFit(t *testing.T) {
 			t.Errorf("%v was taken: %+v", values, reply)
 		}
 	}
-	if reply := send(t, r, set(4, 1)); !reply.OK || reply.MemoryForecast == 0 || !strings.Contains(reply.Message, "peak") {
+	if reply := send(t, r, set(4)); !reply.OK || reply.MemoryForecast == 0 || !strings.Contains(reply.Message, "peak") {
 		t.Errorf("%+v", reply)
 	}
 	waitFor(t, "the change", func() bool { return len(changesOf(t, dir, run.ChangeApplied)) == 1 })
-	if s := send(t, r, run.Command{Verb: run.Query}).Status; s.MemoryForecast != reply4(t, fake) {
+	// Four rows of at most 25 tokens.
+	if s := send(t, r, run.Command{Verb: run.Query}).Status; s.MemoryForecast != uint64(fake.perPos)*4*32 {
 		t.Errorf("the forecast in force is %d", s.MemoryForecast)
 	}
-	forced := set(16, 1)
+	forced := set(16)
 	forced.Force = true
 	if reply := send(t, r, forced); !reply.OK {
 		t.Errorf("%+v", reply)
@@ -233,12 +234,6 @@ func TestLiveChangeThatCannotFit(t *testing.T) {
 	if _, err := wait(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// reply4 is the forecast for four rows of at most 25 tokens.
-func reply4(t *testing.T, fake *fakeTrainer) uint64 {
-	t.Helper()
-	return uint64(fake.perPos) * 4 * 32
 }
 
 // A request from before the run was set up is checked as well, and one that
