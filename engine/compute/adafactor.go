@@ -16,7 +16,7 @@ const (
 
 // adafactor is transformers' Adafactor as the Trainer sets it: scale_parameter and relative_step off, no first
 // moment. A matrix keeps the means of its rows and columns only. Its scalars are lr and beta2 of the step.
-func adafactor(*OptimizerConfig) (*rule, error) {
+func adafactor(*OptimizerConfig) *rule {
 	return &rule{
 		slots: func(w *weight) []slot {
 			if len(w.shape) < 2 {
@@ -31,7 +31,7 @@ func adafactor(*OptimizerConfig) (*rule, error) {
 			return []float64{lr, 1 - math.Pow(float64(step), adafactorDecay)}
 		},
 		build: buildAdafactor,
-	}, nil
+	}
 }
 
 func buildAdafactor(m *move) (*graph.Node, []*graph.Node) {

@@ -7,7 +7,7 @@ import (
 )
 
 // adamW is torch.optim.AdamW. Its scalars are lr over the first bias correction and the root of the second one.
-func adamW(c *OptimizerConfig) (*rule, error) {
+func adamW(c *OptimizerConfig) *rule {
 	return &rule{
 		slots:   alike("exp_avg", "exp_avg_sq"),
 		scalars: c.corrections,
@@ -15,7 +15,7 @@ func adamW(c *OptimizerConfig) (*rule, error) {
 			mean, square := c.moments(m.grad, m.slots[0], m.slots[1])
 			return c.adamStep(m, mean, square), []*graph.Node{mean, square}
 		},
-	}, nil
+	}
 }
 
 // corrections are the scalars of Adam.
@@ -37,7 +37,7 @@ func (c *OptimizerConfig) adamStep(m *move, mean, square *graph.Node) *graph.Nod
 }
 
 // lion is Lion: the sign of an average of gradients, and one moment instead of two.
-func lion(c *OptimizerConfig) (*rule, error) {
+func lion(c *OptimizerConfig) *rule {
 	return &rule{
 		slots:   alike("exp_avg"),
 		scalars: func(_ int, lr float64) []float64 { return []float64{lr} },
@@ -45,7 +45,7 @@ func lion(c *OptimizerConfig) (*rule, error) {
 			value, mean := c.lionStep(m, m.slots[0])
 			return value, []*graph.Node{mean}
 		},
-	}, nil
+	}
 }
 
 // lionStep moves a weight by the sign of the average, then takes the gradient into it.

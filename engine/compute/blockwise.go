@@ -144,11 +144,8 @@ func slots8bit(names ...string) func(w *weight) []slot {
 }
 
 // adamW8bit is AdamW with both moments in 8 bits.
-func adamW8bit(c *OptimizerConfig) (*rule, error) {
-	full, err := adamW(c)
-	if err != nil {
-		return nil, err
-	}
+func adamW8bit(c *OptimizerConfig) *rule {
+	full := adamW(c)
 	signed, unsigned := codes{signed: true}, codes{}
 	return &rule{
 		slots:   slots8bit("exp_avg", "exp_avg_sq"),
@@ -162,15 +159,12 @@ func adamW8bit(c *OptimizerConfig) (*rule, error) {
 			code2, scale2 := unsigned.store(square)
 			return c.adamStep(m, mean, square), []*graph.Node{code1, scale1, code2, scale2}
 		},
-	}, nil
+	}
 }
 
 // lion8bit is Lion with its moment in 8 bits.
-func lion8bit(c *OptimizerConfig) (*rule, error) {
-	full, err := lion(c)
-	if err != nil {
-		return nil, err
-	}
+func lion8bit(c *OptimizerConfig) *rule {
+	full := lion(c)
 	signed := codes{signed: true}
 	return &rule{
 		slots:   slots8bit("exp_avg"),
@@ -183,5 +177,5 @@ func lion8bit(c *OptimizerConfig) (*rule, error) {
 			code, scale := signed.store(mean)
 			return value, []*graph.Node{code, scale}
 		},
-	}, nil
+	}
 }

@@ -67,23 +67,28 @@ func alike(names ...string) func(w *weight) []slot {
 // optimizers has one entry for every value of optim that works.
 func optimizers() map[string]func(c *OptimizerConfig) (*rule, error) {
 	return map[string]func(c *OptimizerConfig) (*rule, error){
-		"adamw_torch":          adamW,
-		"adamw_torch_fused":    adamW,
-		"paged_adamw_32bit":    adamW,
-		"adamw_bnb_8bit":       adamW8bit,
-		"adamw_8bit":           adamW8bit,
-		"paged_adamw_8bit":     adamW8bit,
-		"adafactor":            adafactor,
+		"adamw_torch":          plain(adamW),
+		"adamw_torch_fused":    plain(adamW),
+		"paged_adamw_32bit":    plain(adamW),
+		"adamw_bnb_8bit":       plain(adamW8bit),
+		"adamw_8bit":           plain(adamW8bit),
+		"paged_adamw_8bit":     plain(adamW8bit),
+		"adafactor":            plain(adafactor),
 		"sgd":                  sgd,
 		"adagrad":              adagrad,
 		"rmsprop":              rmsProp,
-		"lion_32bit":           lion,
-		"paged_lion_32bit":     lion,
-		"lion_8bit":            lion8bit,
-		"paged_lion_8bit":      lion8bit,
+		"lion_32bit":           plain(lion),
+		"paged_lion_32bit":     plain(lion),
+		"lion_8bit":            plain(lion8bit),
+		"paged_lion_8bit":      plain(lion8bit),
 		"ademamix":             adEMAMix,
 		"paged_ademamix_32bit": adEMAMix,
 	}
+}
+
+// plain makes an entry of an optimizer that has no settings to get wrong.
+func plain(build func(c *OptimizerConfig) *rule) func(c *OptimizerConfig) (*rule, error) {
+	return func(c *OptimizerConfig) (*rule, error) { return build(c), nil }
 }
 
 // OptimizerNames lists the values of optim that work, sorted.
