@@ -167,5 +167,11 @@ func checkRecipe(saved, now *recipes.Recipe) error {
 // fixedChanges are the options that differ and may not, so that a run can go on.
 func fixedChanges(saved, now *recipes.Recipe) []recipes.Change {
 	free := freeOnResume()
+	if isAdaptive(now.LrSchedulerType) {
+		// The evaluations set the learning rate.
+		for _, key := range []string{"eval_strategy", "eval_steps", "eval_delay", "per_device_eval_batch_size", "metric_for_best_model"} {
+			delete(free, key)
+		}
+	}
 	return slices.DeleteFunc(recipes.Diff(saved, now), func(c recipes.Change) bool { return free[c.Key] })
 }
