@@ -40,7 +40,7 @@ type liveBenchEntry struct {
 	LongestSeconds  float64 `json:"longest_step_interval_seconds"` // until the next request
 	UsualSeconds    float64 `json:"usual_step_interval_seconds"`   // median of the intervals with the new setting
 	ForecastBytes   uint64  `json:"forecast_bytes"`
-	MeasuredBytes   uint64  `json:"measured_bytes"` // most while the setting was in force
+	MeasuredBytes   uint64  `json:"measured_bytes"` // peak of the process by the end of the setting
 	ForecastPercent float64 `json:"forecast_error_percent"`
 }
 
@@ -252,7 +252,7 @@ func describeLive(events []run.Event, requests []time.Time) liveBench {
 		}
 		for _, m := range events {
 			if m.MemoryBytes > 0 && m.Time.After(c.Time) && !m.Time.After(till) {
-				e.MeasuredBytes = max(e.MeasuredBytes, m.MemoryBytes)
+				e.MeasuredBytes = max(e.MeasuredBytes, m.MemoryBytes, m.MemoryPeak)
 			}
 		}
 		if e.MeasuredBytes > 0 {
