@@ -24,7 +24,7 @@ func longText(f recipes.Field, value string) bool {
 func (d *textDialog) scroll(int) {}
 
 // pasted takes a text with its lines.
-func (d *textDialog) pasted(s string) tea.Cmd {
+func (d *textDialog) pasted(s string) tea.Cmd { //nolint:unparam // the template dialog tries the text out, and both are called alike
 	d.in.insert(strings.ReplaceAll(s, "\r\n", "\n"))
 	return nil
 }
