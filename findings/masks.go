@@ -16,7 +16,7 @@ func unusedMaskFindings(in *Input, _ *facts) []Finding {
 	completion := slices.ContainsFunc(shape.Columns, func(c dataset.ColumnRole) bool { return c.Role == "completion" })
 	tokenized := shape.Name == dataset.ShapePretokenized
 	switch {
-	case on != nil && *on && !completion && !(tokenized && (has("completion_mask") || has("labels"))):
+	case on != nil && *on && !completion && (!tokenized || !has("completion_mask") && !has("labels")):
 		return []Finding{{ID: "completion-only-unused", Severity: recipes.SeverityWarning, Fix: unusedFix(shape),
 			Message: format(in.say("completion_only_loss is on, but the rows are %s without a prompt and a completion, so every token is trained.",
 				"已启用 completion_only_loss，但数据是 %s，没有提示与补全之分，因此每个词元都会被训练。"), shape.Name)}}

@@ -25,13 +25,16 @@ func (r *Recipe) WriteBack(original []byte) ([]byte, error) {
 	if perr != nil {
 		return nil, perr
 	}
+	changes := Diff(was, r)
+	if len(changes) == 0 {
+		return bytes.Clone(original), nil
+	}
 	w := newLineEditor(original, root)
 	if w.flow {
 		return r.unfolded(w.lines[:root.Line-1]), nil
 	}
 	// Through anchors and merge keys one line can mean several options: those
 	// that changed although they should not have are then written out too.
-	changes := Diff(was, r)
 	for range maxDepth {
 		for _, c := range changes {
 			if err := w.write(r, optionTable().byKey[c.Key]); err != nil {
