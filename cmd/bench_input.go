@@ -88,6 +88,7 @@ func randomShapes() map[string]map[string]any {
 	return map[string]map[string]any{
 		"qwen2.5-0.5b": qwen(896, 4864, 24, 14, 2),
 		"qwen2.5-1.5b": qwen(1536, 8960, 28, 12, 2),
+		"tiny":         qwen(64, 128, 2, 4, 2), // to try bench/gpu.sh out where there is no GPU
 	}
 }
 
@@ -125,15 +126,24 @@ func writeRandomModel(dir string, config map[string]any) error {
 	if err != nil {
 		return err
 	}
+	// A million values repeat: drawing billions would take minutes, and speed is all that
+	// is measured.
 	random := rand.New(rand.NewPCG(1, 1))
+	drawn := make([]float32, 1<<20-1)
+	for i := range drawn {
+		drawn[i] = float32(random.NormFloat64() * 0.02)
+	}
 	tensors := func(yield func(weights.Tensor, func() ([]byte, error)) bool) {
 		for _, p := range m.Params() {
 			values := func() ([]byte, error) {
 				values := make([]float32, p.Elements())
-				for i := range values {
-					values[i] = float32(random.NormFloat64() * 0.02)
-					if len(p.Shape) == 1 && strings.Contains(p.Name, "norm") {
+				if len(p.Shape) == 1 && strings.Contains(p.Name, "norm") {
+					for i := range values {
 						values[i] = 1
+					}
+				} else {
+					for rest := values; len(rest) > 0; {
+						rest = rest[copy(rest, drawn):]
 					}
 				}
 				return weights.EncodeFloat32(values, weights.BF16)
