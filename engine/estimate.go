@@ -28,8 +28,9 @@ const (
 	processBytesCUDA = 320 << 20
 	overheadShare    = 0.05     // of all buffers: holes between them that the allocator keeps
 	headBytesCPU     = 64 << 20 // bounds one chunk of logits
-	headBytesCUDA    = 1 << 30
-	headChunkMost    = 1024 // trained positions in a chunk at the most
+	headBytesCUDA    = 3 << 29
+	headChunkCPU     = 1024 // trained positions in a chunk at the most
+	headChunkCUDA    = 2048
 	headChunkLeast   = 16
 	headCopies       = 3.3 // logits, their exponentials, their gradient, and less
 )
@@ -68,13 +69,13 @@ func overheadBytes(m compute.Memory, cuda bool) int64 {
 
 // headBytes is the size of one chunk of logits, whose rows are a power of two.
 func headBytes(m *model.Model, cuda bool) int64 {
-	most := int64(headBytesCPU)
+	most, chunkMost := int64(headBytesCPU), int64(headChunkCPU)
 	if cuda {
-		most = headBytesCUDA
+		most, chunkMost = headBytesCUDA, headChunkCUDA
 	}
 	row := float32Bytes * int64(m.Config.VocabSize)
 	chunk := int64(headChunkLeast)
-	for chunk*2*row <= most && chunk < headChunkMost {
+	for chunk*2*row <= most && chunk < chunkMost {
 		chunk *= 2
 	}
 	return chunk * row

@@ -18,7 +18,7 @@ import (
 // and small enough not to matter beside the weights.
 func (s *Session) headBytes() int {
 	if s.dev.Kind == device.CUDA {
-		return 1 << 30
+		return 3 << 29
 	}
 	return 64 << 20
 }
@@ -26,9 +26,12 @@ func (s *Session) headBytes() int {
 // headChunk is how many trained positions one call of the head takes: [headChunk, vocabulary] is the most that ever
 // exists of the logits.
 func (s *Session) headChunk() int {
-	rows := s.headBytes() / (4 * s.model.Config.VocabSize)
+	rows, most := s.headBytes()/(4*s.model.Config.VocabSize), 1024
+	if s.dev.Kind == device.CUDA {
+		most = 2048 // every chunk reads the head's weight and its gradient once
+	}
 	chunk := 16
-	for chunk*2 <= rows && chunk < 1024 {
+	for chunk*2 <= rows && chunk < most {
 		chunk *= 2
 	}
 	return chunk
