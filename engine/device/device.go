@@ -85,6 +85,10 @@ func openAuto(ctx context.Context, find PluginFinder) (*Device, error) {
 }
 
 func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, err error) {
+	if kind == CUDA && !nvidiaPresent() {
+		// Before find, which would download gigabytes.
+		return nil, errors.New("no NVIDIA driver is loaded on this machine; choose device cpu, or auto")
+	}
 	path, err := find(ctx, kind)
 	if err != nil {
 		return nil, fmt.Errorf("find XLA's %s plugin: %w", kind, err)
@@ -108,7 +112,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	}
 	backend, err := xla.NewWithOptions(config, nil)
 	if err != nil {
-		return nil, fmt.Errorf("load %s: %w", so, err)
+		return nil, fmt.Errorf("load %s: %s", so, lastReason(err))
 	}
 	d = &Device{Backend: backend, Kind: kind, Name: cpuName()}
 	if kind == CUDA {
@@ -164,9 +168,24 @@ func findInEnvironment(_ context.Context, kind string) (string, error) {
 	return "", fmt.Errorf("no *%s*.so in PJRT_PLUGIN_LIBRARY_PATH", kind)
 }
 
+// nvidiaPresent looks for a driver as containers, virtual machines and Windows' Linux show one.
 func nvidiaPresent() bool {
-	_, err := os.Stat("/proc/driver/nvidia/version")
-	return err == nil
+	if exists("/proc/driver/nvidia/version") || exists("/dev/dxg") {
+		return true
+	}
+	nodes, _ := filepath.Glob("/dev/nvidia[0-9]*")
+	return len(nodes) > 0
+}
+
+// lastReason is what the plugin said, without the names of the calls around it, which repeat the path.
+func lastReason(err error) string {
+	text := err.Error()
+	if at := strings.LastIndex(text, "PJRT error"); at >= 0 {
+		if _, said, found := strings.Cut(text[at:], ": "); found {
+			return said
+		}
+	}
+	return text
 }
 
 func cpuName() string {

@@ -25,7 +25,7 @@ func TestOpenRefuses(t *testing.T) {
 		"an unknown kind":  {"tpu", missing, "tpu"},
 		"no plugin":        {CPU, missing, "no network"},
 		"an empty folder":  {CPU, func(context.Context, string) (string, error) { return empty, nil }, empty},
-		"a missing folder": {CUDA, func(context.Context, string) (string, error) { return "/nowhere", nil }, "/nowhere"},
+		"a missing folder": {CPU, func(context.Context, string) (string, error) { return "/nowhere", nil }, "/nowhere"},
 		"no library":       {CPU, func(context.Context, string) (string, error) { return broken, nil }, broken},
 	} {
 		d, err := Open(context.Background(), c.kind, c.find)
@@ -35,6 +35,30 @@ func TestOpenRefuses(t *testing.T) {
 		} else if !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: the error %q does not say %q", name, err, c.says)
 		}
+	}
+}
+
+// TestNoDriver refuses before anything is downloaded.
+func TestNoDriver(t *testing.T) {
+	if nvidiaPresent() {
+		t.Skip("there is a driver")
+	}
+	_, err := Open(context.Background(), CUDA, func(context.Context, string) (string, error) {
+		t.Error("the plugin was looked for")
+		return "", errors.New("no network")
+	})
+	if err == nil || !strings.Contains(err.Error(), "NVIDIA driver") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestLastReason(t *testing.T) {
+	long := errors.New("while creating plugin /a/b.so: PJRT error (code=9): no GPU is visible")
+	if got := lastReason(long); got != "no GPU is visible" {
+		t.Errorf("got %q", got)
+	}
+	if got := lastReason(errors.New("plain")); got != "plain" {
+		t.Errorf("got %q", got)
 	}
 }
 
