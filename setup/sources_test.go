@@ -117,6 +117,13 @@ func TestWheelIsFoundByNameAndChecked(t *testing.T) {
 	if entries, _ := os.ReadDir(filepath.Dir(target)); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
 	}
+	folder := t.TempDir()
+	if err := w.extractDir(t.Context(), relative, newFetcher(), "package", folder, "step", nil); err != nil {
+		t.Errorf("a whole folder: %v", err)
+	}
+	if got, err := os.ReadFile(filepath.Join(folder, "plugin.so")); err != nil || !bytes.Equal(got, plugin) {
+		t.Errorf("a whole folder: %q, %v", got, err)
+	}
 	for _, bad := range []wheel{
 		{"other", "1.0", w.platform, w.sha256}, {"package", "2.0", w.platform, w.sha256},
 		{"package", "1.0", regexp.MustCompile("win"), w.sha256}, {"package", "1.0", w.platform, sum(plugin)},
@@ -264,5 +271,22 @@ func TestVersionsAgreeWithGoMod(t *testing.T) {
 	}
 	if want := tokenizersModule + " v" + TokenizersVersion; !strings.Contains(string(text), want) {
 		t.Errorf("go.mod does not ask for %s", want)
+	}
+}
+
+// TestCUDAParts checks that every wheel is pinned, and that the plugin's search path leads to the libraries' folders.
+func TestCUDAParts(t *testing.T) {
+	names := map[string]bool{}
+	for _, w := range append(nvidiaWheels(), cudaPluginWheel) {
+		if len(w.sha256) != 64 || w.version == "" || names[w.name] {
+			t.Errorf("%+v is not pinned, or named twice", w)
+		}
+		names[w.name] = true
+		if !w.platform.MatchString("a-1.0-py3-none-manylinux_2_27_x86_64.whl") || w.platform.MatchString("a-1.0-py3-none-manylinux_2_27_aarch64.whl") {
+			t.Errorf("%s has the wrong platform", w.name)
+		}
+	}
+	if !strings.Contains(cudaPart.dir, cudaPluginWheel.version) || filepath.Dir(cudaPart.files[0]) != "nvidia" {
+		t.Errorf("the plugin lies in %s/%s", cudaPart.dir, cudaPart.files[0])
 	}
 }

@@ -55,7 +55,7 @@ func TestTargetsArePEFTs(t *testing.T) {
 
 // TestAdaptersOfSomeLayers trains adapters that differ from layer to layer, and takes the export up again.
 func TestAdaptersOfSomeLayers(t *testing.T) {
-	dir, b := tinyModel(t, nil), unevenBatch(31, 97, 40, 12)
+	dir, b := tinyModel(t, nil), unevenBatch(31, 40, 12)
 	s := openSession(t, Config{ModelDir: dir, LoRA: &LoRAConfig{
 		R: 2, Alpha: 8, TargetModules: []string{`model\.layers\.1\..*(q|down)_proj`}, ModulesToSave: []string{"layers.0.mlp.up_proj"},
 	}})
@@ -107,7 +107,7 @@ func TestAdaptersOfSomeLayers(t *testing.T) {
 // TestSavedHalfOfATiedPair trains the embedding of a model that ties it to the head: PEFT trains a copy, and the head
 // stays as it was, so a merged export has both.
 func TestSavedHalfOfATiedPair(t *testing.T) {
-	dir, b := tinyModel(t, nil), unevenBatch(32, 97, 30, 22)
+	dir, b := tinyModel(t, nil), unevenBatch(32, 30, 22)
 	for _, saved := range []string{"embed_tokens", "lm_head"} {
 		t.Run(saved, func(t *testing.T) {
 			s := openSession(t, Config{ModelDir: dir, LoRA: &LoRAConfig{R: 2, Alpha: 2, TargetModules: []string{"q_proj", "v_proj"}, ModulesToSave: []string{saved}}})

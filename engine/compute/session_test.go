@@ -61,8 +61,9 @@ func tinyModel(t testing.TB, change func(config map[string]any)) string {
 	return dir
 }
 
-// unevenBatch has rows of different lengths, right padded, of ids below vocabulary.
-func unevenBatch(seed uint64, vocabulary int32, lengths ...int) Batch {
+// unevenBatch has rows of different lengths, right padded, of ids below tinyModel's vocabulary.
+func unevenBatch(seed uint64, lengths ...int) Batch {
+	const vocabulary = 97
 	random := rand.New(rand.NewPCG(seed, 1))
 	longest := slices.Max(lengths)
 	var b Batch
@@ -114,7 +115,7 @@ func relative(t *testing.T, what string, got, want, tolerance float64) {
 // TestAccumulationIsOneBatch splits a window of eight uneven rows in different ways.
 func TestAccumulationIsOneBatch(t *testing.T) {
 	dir := tinyModel(t, nil)
-	whole := unevenBatch(3, 97, 90, 5, 33, 64, 17, 80, 2, 51)
+	whole := unevenBatch(3, 90, 5, 33, 64, 17, 80, 2, 51)
 	s := openSession(t, Config{ModelDir: dir, GradientCheckpointing: true})
 	one := mustMicro(t, s, whole)
 	first := mustStep(t, s, 0, one.Trained)
@@ -194,7 +195,7 @@ func TestPackedSequencesNeverSeeEachOther(t *testing.T) {
 // TestBFloat16 stays near float32: the same model, products rounded to eight bits.
 func TestBFloat16(t *testing.T) {
 	dir := tinyModel(t, nil)
-	b := unevenBatch(12, 97, 40, 21)
+	b := unevenBatch(12, 40, 21)
 	full := openSession(t, Config{ModelDir: dir})
 	half := openSession(t, Config{ModelDir: dir, DType: "bfloat16"})
 	for range 3 {
@@ -207,7 +208,7 @@ func TestBFloat16(t *testing.T) {
 // TestLabelSmoothing compares with the definition: (1-ε)·nll + ε·mean over the vocabulary of -log p.
 func TestLabelSmoothing(t *testing.T) {
 	dir := tinyModel(t, nil)
-	ids := unevenBatch(13, 97, 30).InputIDs
+	ids := unevenBatch(13, 30).InputIDs
 	logits, err := openSession(t, Config{ModelDir: dir, Inference: true}).Logits(ids[0])
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +243,7 @@ func TestStateIsExact(t *testing.T) {
 		"lora": {ModelDir: dir, LoRA: lora, Seed: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := unevenBatch(6, 97, 20, 60, 33)
+			b := unevenBatch(6, 20, 60, 33)
 			first := openSession(t, c)
 			train := func(s *Session) (Micro, Step) {
 				m := mustMicro(t, s, b)
@@ -298,7 +299,7 @@ func TestStateOfAnotherRunIsRefused(t *testing.T) {
 // TestExportLoads trains, exports in several ways and opens what was written.
 func TestExportLoads(t *testing.T) {
 	dir := tinyModel(t, nil)
-	b := unevenBatch(8, 97, 50, 31)
+	b := unevenBatch(8, 50, 31)
 	for name, c := range map[string]Config{
 		"full": {ModelDir: dir},
 		"lora": {ModelDir: dir, LoRA: &LoRAConfig{R: 4, Alpha: 16}},
@@ -333,7 +334,7 @@ func TestExportLoads(t *testing.T) {
 // TestAdapterGoesRound exports an adapter and starts from it.
 func TestAdapterGoesRound(t *testing.T) {
 	dir, out := tinyModel(t, nil), t.TempDir()
-	b := unevenBatch(8, 97, 50, 31)
+	b := unevenBatch(8, 50, 31)
 	s := openSession(t, Config{ModelDir: dir, LoRA: &LoRAConfig{R: 4, Alpha: 16, TargetModules: []string{"q_proj", "down_proj"}}})
 	for range 3 {
 		m := mustMicro(t, s, b)
@@ -380,7 +381,7 @@ func TestGreedyReply(t *testing.T) {
 // TestNumbersThatAreNot poisons a weight: the step is refused and says so, and the state before stays.
 func TestNumbersThatAreNot(t *testing.T) {
 	s := openSession(t, Config{ModelDir: tinyModel(t, nil)})
-	b := unevenBatch(2, 97, 12)
+	b := unevenBatch(2, 12)
 	m := mustMicro(t, s, b)
 	before := bufferValues(t, s.layers[0].base[1])
 	poison := make([]float32, s.norm.elements())
