@@ -83,13 +83,11 @@ func (f flagSet) option(a *arguments, name, value string, inline bool, following
 	}
 	key := strings.ReplaceAll(name, "-", "_")
 	kind, known := recipes.KindOf(key)
+	if !known && negates(key) && !inline {
+		a.overrides = append(a.overrides, strings.TrimPrefix(key, "no_")+"=false")
+		return 0, nil
+	}
 	if !known {
-		if positive, negated := strings.CutPrefix(key, "no_"); negated && !inline {
-			if kind, known := recipes.KindOf(positive); known && kind == recipes.KindBool {
-				a.overrides = append(a.overrides, positive+"=false")
-				return 0, nil
-			}
-		}
 		return 0, fmt.Errorf("unknown flag --%s: %s", name, recipes.UnknownKey(key))
 	}
 	switch {
@@ -116,6 +114,13 @@ func (f flagSet) option(a *arguments, name, value string, inline bool, following
 	}
 	a.overrides = append(a.overrides, key+"="+value)
 	return taken, nil
+}
+
+// negates reports whether a key is a switch's with no_ in front.
+func negates(key string) bool {
+	positive, negated := strings.CutPrefix(key, "no_")
+	kind, known := recipes.KindOf(positive)
+	return negated && known && kind == recipes.KindBool
 }
 
 // isOverride reports whether an argument is key=value with a key that exists.

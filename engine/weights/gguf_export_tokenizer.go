@@ -234,17 +234,12 @@ func chatTemplateOf(dir string, config map[string]json.RawMessage) (string, erro
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("export GGUF: %w", err)
 	}
-	var template string
-	if json.Unmarshal(config["chat_template"], &template) != nil {
-		return "", nil // several named templates: the format has room for one
-	}
-	return template, nil
+	return plainText(config["chat_template"]), nil // "" for several named templates: the format has room for one
 }
 
 // tokenText is a special token's text, given as a string or as an object.
 func tokenText(raw json.RawMessage) string {
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
+	if text := plainText(raw); text != "" {
 		return text
 	}
 	var object struct {
@@ -254,6 +249,15 @@ func tokenText(raw json.RawMessage) string {
 		return ""
 	}
 	return object.Content
+}
+
+// plainText is a JSON string's text, "" for any other value.
+func plainText(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return ""
+	}
+	return text
 }
 
 // readObject reads a JSON object; a file that is not there is an empty one.
