@@ -64,7 +64,7 @@ func Main(args []string) int {
 	return dispatch(ctx, args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 }
 
-// dispatch finds the command named by the first argument; without one the workbench opens.
+// dispatch finds the command named by the first argument; without one the workbench opens, also when flags are given.
 func dispatch(ctx context.Context, args []string, s streams) int {
 	if len(args) == 0 {
 		return workbench(ctx, nil, s)
@@ -78,6 +78,9 @@ func dispatch(ctx context.Context, args []string, s streams) int {
 	case name == "help" || asksForHelp(name):
 		printHelp(s.out)
 		return exitDone
+	}
+	if strings.HasPrefix(args[0], "--") { // `sftui --data F` means to open it
+		return workbench(ctx, args, s)
 	}
 	for _, c := range commands() {
 		if c.name != args[0] {

@@ -24,4 +24,8 @@ func TestHelp(t *testing.T) {
 	if status := dispatch(context.Background(), []string{"help", "trian"}, streams{out: &out, err: &problems}); status != exitFailure || !strings.Contains(problems.String(), `no command "trian"`) {
 		t.Errorf("help for no command: status %d, %s", status, problems.String())
 	}
+	problems.Reset()
+	if status := dispatch(context.Background(), []string{"--dta", "x.jsonl"}, streams{out: &out, err: &problems}); status != exitFailure || !strings.Contains(problems.String(), "--dta") {
+		t.Errorf("a flag without a command goes to the workbench, which names the wrong one: status %d, %s", status, problems.String())
+	}
 }

@@ -1,9 +1,8 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,21 +20,17 @@ import (
 // workbench opens the terminal workbench: `sftui`, or `sftui open` with what
 // to open.
 func workbench(ctx context.Context, args []string, s streams) int {
-	var o ui.Options
-	flags := flag.NewFlagSet("sftui open", flag.ContinueOnError)
-	flags.SetOutput(s.err)
-	flags.StringVar(&o.Data, "data", "", "data set: file, folder, glob or hub id")
-	flags.StringVar(&o.Model, "model", "", "model: hub id, folder or GGUF file")
-	flags.StringVar(&o.Recipe, "recipe", "", "recipe: a YAML file, or the name of one that comes with sftui")
-	flags.StringVar(&o.Run, "run", "", "run folder to attach to")
-	flags.StringVar(&o.Lang, "lang", languageOf(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")), "language: en or zh")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return exitDone
-		}
-		return exitFailure
+	a, err := flagSet{values: []string{"data", "model", "recipe", "run", "lang"}, options: true}.parse(args)
+	if err == nil && len(a.rest) > 0 {
+		err = fmt.Errorf("%q is neither a flag nor key=value; to open a file: sftui --data %s", a.rest[0], a.rest[0])
 	}
-	o.Edits = flags.Args()
+	if err != nil {
+		return fail(s, "open", err)
+	}
+	o := ui.Options{
+		Data: a.values["data"], Model: a.values["model"], Recipe: a.values["recipe"], Run: a.values["run"], Edits: a.overrides,
+		Lang: cmp.Or(a.values["lang"], languageOf(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))),
+	}
 	o.Plain = len(args) > 0
 	if !setup.IsTerminal(os.Stdin) || !setup.IsTerminal(os.Stdout) {
 		fmt.Fprintln(s.err, "sftui: the workbench needs a terminal; `sftui help` lists the commands that do not.")
