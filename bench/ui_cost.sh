@@ -46,16 +46,16 @@ seconds() {
 
 median() { awk '{ v[NR] = $1 } END { if (NR) print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2 }'; }
 
-headless='' watched=''
+headless_runs='' watched_runs=''
 for i in $(seq "$rounds"); do
 	echo "round $i of $rounds" >&2
 	one "headless$i" no "$@"
 	one "watched$i" yes "$@"
-	headless="$headless headless$i" watched="$watched watched$i"
+	headless_runs="$headless_runs headless$i" watched_runs="$watched_runs watched$i"
 done
 # Names have no spaces in them.
 # shellcheck disable=SC2086
-a=$(seconds $headless | median)
+a=$(seconds $headless_runs | median)
 # shellcheck disable=SC2086
-b=$(seconds $watched | median)
+b=$(seconds $watched_runs | median)
 awk -v a="$a" -v b="$b" 'BEGIN { printf "median step: headless %.3f s, watched %.3f s: %+.1f%%\n", a, b, 100 * (b / a - 1) }'
