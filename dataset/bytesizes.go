@@ -94,8 +94,8 @@ func (s *parquetSource) measure(ctx context.Context, workers int) ([]int64, erro
 				if g >= len(groups) {
 					return
 				}
-				if errs[w] = errors.Join(ctx.Err(), s.checkLZ4(g)); errs[w] == nil {
-					errs[w] = s.measureGroup(groups[g], sizes[s.firsts[g]:s.firsts[g+1]])
+				if errs[w] = ctx.Err(); errs[w] == nil {
+					errs[w] = s.measureGroup(g, groups[g], sizes[s.firsts[g]:s.firsts[g+1]])
 				}
 			}
 		})
@@ -110,8 +110,11 @@ func (s *parquetSource) measure(ctx context.Context, workers int) ([]int64, erro
 	return sizes, nil
 }
 
-func (s *parquetSource) measureGroup(g parquet.RowGroup, sizes []int64) (err error) {
+func (s *parquetSource) measureGroup(number int, g parquet.RowGroup, sizes []int64) (err error) {
 	defer recoverParquet(s.name, &err)
+	if err := s.checkGroup(number); err != nil {
+		return fmt.Errorf("%s cannot be read: %w; download or copy the file again", s.name, err)
+	}
 	chunks := g.ColumnChunks()
 	leaves := s.leaves
 	if leaves == nil {

@@ -38,10 +38,11 @@ type parquetSource struct {
 	sizes   []int64        // bytes of each row, once measured
 	closed  bool
 
-	leaves   []int // the leaf columns that are read, all of them when nil
-	borrowed bool  // a projection: the file is another source's
-	indexed  bool  // the file has a page index, so that seeking skips pages unread
-	lz4      bool  // see checkLZ4
+	leaves   []int    // the leaf columns that are read, all of them when nil
+	borrowed bool     // a projection: the file is another source's
+	indexed  bool     // the file has a page index, so that seeking skips pages unread
+	lz4      bool     // see usesLZ4
+	checked  sync.Map // row groups whose pages checkGroup has seen
 }
 
 type rowBlock struct {
@@ -69,10 +70,7 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	if err != nil {
 		return nil, cannotOpen(in.name, err)
 	}
-	f, err := openParquetFile(in, st.Size(), false)
-	if err == nil && usesLZ4(f) {
-		f, err = openParquetFile(in, st.Size(), true) // an index could lead past the pages that are walked
-	}
+	f, err := openParquetFile(in, st.Size())
 	if err != nil {
 		return nil, brokenParquet(in, st.Size(), err)
 	}
@@ -98,10 +96,6 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 	}
 	s.indexed = len(f.OffsetIndexes()) > 0
 	return s, nil
-}
-
-func openParquetFile(in *input, size int64, skipIndex bool) (*parquet.File, error) {
-	return parquet.OpenFile(in.file, size, parquet.SkipPageIndex(skipIndex), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(256<<10))
 }
 
 // checkRowGroup compares the rows that row group k claims with the values that
@@ -257,7 +251,7 @@ func (s *parquetSource) loadBlock(r *groupReader, number int, inGroup int64) (*r
 func (s *parquetSource) load(r *groupReader, number int, inGroup int64, want int) (block *rowBlock, err error) {
 	defer recoverParquet(s.Location(number), &err)
 	if r.rows == nil {
-		if err := s.checkLZ4(r.group); err != nil {
+		if err := s.checkGroup(r.group); err != nil {
 			return nil, s.readError(number, err)
 		}
 		r.rows = s.openGroup(r.group)

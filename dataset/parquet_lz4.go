@@ -1,13 +1,7 @@
 package dataset
 
 import (
-	"bufio"
-	"errors"
-	"fmt"
-	"io"
-
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 	"github.com/pierrec/lz4/v4"
 )
@@ -27,72 +21,6 @@ func usesLZ4(f *parquet.File) bool {
 	}
 	return false
 }
-
-// checkLZ4 walks the LZ4 pages of row group g.
-func (s *parquetSource) checkLZ4(g int) error {
-	if !s.lz4 {
-		return nil
-	}
-	for i := range s.file.Metadata().RowGroups[g].Columns {
-		chunk := &s.file.Metadata().RowGroups[g].Columns[i].MetaData
-		if chunk.Codec != format.Lz4Raw {
-			continue
-		}
-		start := chunk.DataPageOffset
-		if chunk.DictionaryPageOffset != 0 {
-			start = chunk.DictionaryPageOffset
-		}
-		if err := walkPages(io.NewSectionReader(s.in.file, start, chunk.TotalCompressedSize)); err != nil {
-			return fmt.Errorf("row group %d: %w", g, err)
-		}
-	}
-	return nil
-}
-
-// walkPages checks every page of a column chunk.
-func walkPages(chunk io.Reader) error {
-	in := bufio.NewReaderSize(chunk, 64<<10)
-	decoder := thrift.NewDecoder((&thrift.CompactProtocol{}).NewReader(in))
-	var data, plainData []byte
-	for {
-		if _, err := in.Peek(1); errors.Is(err, io.EOF) {
-			return nil
-		}
-		var header format.PageHeader
-		if err := decoder.Decode(&header); err != nil {
-			return fmt.Errorf("a page header is damaged: %w", err)
-		}
-		size, plain := int(header.CompressedPageSize), int(header.UncompressedPageSize)
-		if size < 0 || plain < 0 || size > pageMost {
-			return fmt.Errorf("a page claims %d bytes", size)
-		}
-		if cap(data) < size {
-			data = make([]byte, size)
-		}
-		data = data[:size]
-		if _, err := io.ReadFull(in, data); err != nil {
-			return fmt.Errorf("a page ends early: %w", err)
-		}
-		page := data
-		if v2 := header.DataPageHeaderV2; v2.Valid { // its levels come first, uncompressed
-			levels := int(v2.V.DefinitionLevelsByteLength) + int(v2.V.RepetitionLevelsByteLength)
-			if levels < 0 || levels > size || levels > plain {
-				return fmt.Errorf("a page of %d bytes claims %d bytes of levels", size, levels)
-			}
-			page, plain = page[levels:], plain-levels
-			if v2.V.IsCompressed.Valid && !v2.V.IsCompressed.V {
-				continue
-			}
-		}
-		var ok bool
-		if ok, plainData = isLZ4(page, plain, plainData); !ok {
-			return errors.New("a page is no LZ4 data of the size it claims")
-		}
-	}
-}
-
-// pageMost is more than any page has.
-const pageMost = 1 << 30
 
 // lz4Ratio is more than LZ4 can compress: a byte stands for at most 255.
 const lz4Ratio = 256
