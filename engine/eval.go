@@ -36,7 +36,10 @@ func newMetric(r *recipes.Recipe) (metric, error) {
 	case "mean_token_accuracy":
 		m = metric{accuracy: true, greater: true}
 	default:
-		return m, fmt.Errorf("metric_for_best_model %q is not supported; use loss or mean_token_accuracy", r.MetricForBestModel)
+		if r.ChoosesByMetric() {
+			return m, fmt.Errorf("metric_for_best_model %q is not supported; use %s", r.MetricForBestModel, strings.Join(recipes.BestMetrics(), " or "))
+		}
+		return m, nil // only marks the best evaluation, which then goes by the loss
 	}
 	if r.GreaterIsBetter != nil {
 		m.greater = *r.GreaterIsBetter

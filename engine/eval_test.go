@@ -7,6 +7,7 @@ import (
 
 	"sftui/engine/compute"
 	"sftui/engine/run"
+	"sftui/recipes"
 )
 
 // TestExtremes takes the worst and the best of many rows.
@@ -34,5 +35,28 @@ func TestRowLosses(t *testing.T) {
 	}
 	if list := appendRowLosses(nil, compute.Batch{Rows: [][]int{{8, 9}, {9, 4}}}, m); list != nil {
 		t.Errorf("pieces of rows: %v", list)
+	}
+}
+
+// TestMetricForBestModel refuses what is not measured where something chooses by it.
+func TestMetricForBestModel(t *testing.T) {
+	for _, c := range []struct {
+		options []string
+		want    metric
+		ok      bool
+	}{
+		{nil, metric{}, true},
+		{[]string{"metric_for_best_model=eval_mean_token_accuracy", "load_best_model_at_end=true"}, metric{accuracy: true, greater: true}, true},
+		{[]string{"metric_for_best_model=entropy"}, metric{}, true},
+		{[]string{"metric_for_best_model=entropy", "save_strategy=best"}, metric{}, false},
+		{[]string{"metric_for_best_model=eval_runtime", "lr_scheduler_type=reduce_lr_on_plateau"}, metric{}, false},
+	} {
+		r := recipes.Default()
+		if err := r.Override(c.options); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := newMetric(r); got != c.want || (err == nil) != c.ok {
+			t.Errorf("%v: %+v (%v)", c.options, got, err)
+		}
 	}
 }

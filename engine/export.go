@@ -29,31 +29,9 @@ type ExportOptions struct {
 // Export writes a checkpoint of a run as a model folder that transformers (or,
 // for an adapter that is not merged, PEFT) loads, or as GGUF.
 func Export(ctx context.Context, o ExportOptions) error {
-	checkpoint, err := chooseCheckpoint(o.Run, o.Step)
+	checkpoint, out, r, err := o.check()
 	if err != nil {
 		return err
-	}
-	out, err := filepath.Abs(o.Out)
-	if err != nil {
-		return err
-	}
-	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty; give a new folder", o.Out)
-	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("export: %w", err)
-	}
-	r, err := recipes.Load(filepath.Join(checkpoint, run.RecipeFile))
-	if err != nil {
-		return fmt.Errorf("%s: its recipe: %w", checkpoint, err)
-	}
-	if o.Merge && !r.UsePeft {
-		return errors.New("--merge: this run trained all weights, so there is no adapter to merge")
-	}
-	if o.GGUF && r.UsePeft && !o.Merge {
-		return errors.New("--gguf writes a whole model and this run trained an adapter: add --merge to fold it in")
-	}
-	if o.Device != "" {
-		r.Device, r.UseCPU = o.Device, false
 	}
 	dir, err := o.Host.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
 	if err != nil {
@@ -86,6 +64,36 @@ func Export(ctx context.Context, o ExportOptions) error {
 		return exportGGUF(opened.Trainer, out, options)
 	}
 	return exportTo(opened.Trainer, out, options)
+}
+
+// check reads what is asked for and refuses what cannot be written, before
+// anything costs time: it returns the checkpoint's folder, the folder to write
+// and the run's recipe.
+func (o ExportOptions) check() (checkpoint, out string, r *recipes.Recipe, err error) {
+	if checkpoint, err = chooseCheckpoint(o.Run, o.Step); err != nil {
+		return "", "", nil, err
+	}
+	if out, err = filepath.Abs(o.Out); err != nil {
+		return "", "", nil, err
+	}
+	if entries, err := os.ReadDir(out); err == nil && len(entries) > 0 {
+		return "", "", nil, fmt.Errorf("%s is not empty; give a new folder", o.Out)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", "", nil, fmt.Errorf("export: %w", err)
+	}
+	if r, err = recipes.Load(filepath.Join(checkpoint, run.RecipeFile)); err != nil {
+		return "", "", nil, fmt.Errorf("%s: its recipe: %w", checkpoint, err)
+	}
+	if o.Merge && !r.UsePeft {
+		return "", "", nil, errors.New("--merge: this run trained all weights, so there is no adapter to merge")
+	}
+	if o.GGUF && r.UsePeft && !o.Merge {
+		return "", "", nil, errors.New("--gguf writes a whole model and this run trained an adapter: add --merge to fold it in")
+	}
+	if o.Device != "" {
+		r.Device, r.UseCPU = o.Device, false
+	}
+	return checkpoint, out, r, nil
 }
 
 // chooseCheckpoint finds the checkpoint of a step, or the newest.

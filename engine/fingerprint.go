@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -78,13 +79,6 @@ func replayFingerprint(batches []compute.Batch) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// Of a weights file the head, which names every tensor, and samples of the rest
-// are hashed: reading all of a large model would double the start-up time.
-const (
-	sampleCount = 64
-	sampleBytes = 4096
-)
-
 // modelFingerprint identifies a model folder by its configuration and weights.
 func modelFingerprint(dir string) (string, error) {
 	h := sha256.New()
@@ -98,38 +92,28 @@ func modelFingerprint(dir string) (string, error) {
 		if name != "config.json" && !strings.HasSuffix(name, ".safetensors") {
 			continue
 		}
-		if err := sampleFile(h, path); err != nil {
+		if err := sumFile(h, path); err != nil {
 			return "", fmt.Errorf("model %s: %w", dir, err)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
-// sampleFile writes a file's name, size and evenly spaced samples to h.
-func sampleFile(h io.Writer, path string) error {
+// sumFile writes a file's name, size and checksum to h. The checksum is one
+// that processors compute as fast as memory is read, for all of a large model.
+func sumFile(h io.Writer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // opened for reading only
-	info, err := f.Stat()
+	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	n, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, make([]byte, 1<<20))
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(h, filepath.Base(path), info.Size()); err != nil {
-		return err
-	}
-	buf := make([]byte, sampleBytes)
-	for i := range int64(sampleCount) {
-		n, err := f.ReadAt(buf, i*max(0, info.Size()-sampleBytes)/(sampleCount-1))
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if _, err := h.Write(buf[:n]); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err = fmt.Fprintln(h, filepath.Base(path), n, sum.Sum32())
+	return err
 }
 
 // free lists the options that a resumed run may change, because the numbers of

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -156,6 +157,40 @@ func TestEvaluationAndBest(t *testing.T) {
 	for _, row := range dataset.NumpyPermutation(30, 42)[:6] {
 		if trained[row] {
 			t.Errorf("row %d is held out and was trained on", row)
+		}
+	}
+}
+
+// The final model is the best checkpoint's, also where that has no optimizer
+// state to load it back from.
+func TestFinalModelIsTheBest(t *testing.T) {
+	f := newFixture(t, 30)
+	for _, only := range []string{"false", "true"} {
+		// The loss falls all the way, so the greatest is the first evaluation's.
+		res, err := train(t, f, newFake(), nil, "eval_strategy=steps", "eval_steps=2", "eval_holdout=0.2", "save_strategy=steps", "save_steps=2", "sample_prompts=null",
+			"save_total_limit=1", "load_best_model_at_end=true", "metric_for_best_model=eval_loss", "greater_is_better=true", "save_only_model="+only)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if w := warnings(t, res.Dir, run.CodeCheckpoint); len(w) > 0 {
+			t.Errorf("save_only_model=%s: %+v", only, w)
+		}
+		read := func(parts ...string) string {
+			data, err := os.ReadFile(filepath.Join(append([]string{res.Dir}, parts...)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(data)
+		}
+		last := steps(t, res.Dir)
+		final, best := read(run.ModelDir, "config.json"), read("checkpoint-2", "config.json")
+		if final != best || final == read(fmt.Sprintf("checkpoint-%d", len(last)), "config.json") {
+			t.Errorf("save_only_model=%s: the final model is %s, the best %s", only, final, best)
+		}
+		for _, name := range []string{stateFile, run.RecipeFile, optimizerDir} {
+			if _, err := os.Stat(filepath.Join(res.Dir, run.ModelDir, name)); err == nil {
+				t.Errorf("the final model has the checkpoint's %s", name)
+			}
 		}
 	}
 }

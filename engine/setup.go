@@ -157,7 +157,7 @@ func deviceKind(r *recipes.Recipe) string {
 // the device.
 func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 	c := compute.Config{
-		ModelDir: dir, Attention: r.AttnImplementation,
+		ModelDir: dir, Attention: r.AttnImplementation, DType: r.Arithmetic(),
 		GradientCheckpointing: r.GradientCheckpointing,
 		Seed:                  int64(r.Seed), LabelSmoothing: r.LabelSmoothingFactor,
 		Optimizer: compute.OptimizerConfig{
@@ -166,12 +166,6 @@ func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 	}
 	if r.ActivationCheckpointing != nil {
 		c.GradientCheckpointing = *r.ActivationCheckpointing
-	}
-	switch {
-	case r.Bf16 != nil && *r.Bf16 || r.Dtype == "bfloat16":
-		c.DType = "bfloat16"
-	case r.Bf16 != nil || r.Fp16:
-		c.DType = "float32"
 	}
 	if r.MaxLength != nil {
 		c.MaxLength = *r.MaxLength
@@ -358,8 +352,8 @@ func (t *training) announce(l *loop, perEpoch int) {
 	for _, why := range t.skipped {
 		t.out.warn(run.CodeCheckpoint, l.state.Step, "passed over: "+why, nil)
 	}
-	if t.o.Recipe.Bf16 == nil && !t.o.Recipe.Fp16 && info.DType == "float32" {
-		t.out.log("bf16 is not set: products are computed in float32 here, where TRL would use bfloat16")
+	if t.o.Recipe.Arithmetic() == "" && info.DType == "float32" {
+		t.out.log("bf16 is not set: products are computed in float32 on this CPU; on a GPU they would be in bfloat16, as in TRL")
 	}
 	t.warnNotHonoured()
 	if n := len(t.data.dropped); n > 0 {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -353,27 +354,68 @@ func (t *training) closeTokenizer() error {
 	return t.tok.Close()
 }
 
-// finish loads the best model where asked for, and writes the final one.
+// finish writes the final model: the best checkpoint's where asked for, else
+// the one in memory.
 func (l *loop) finish(ctx context.Context) error {
+	write := func(dir string) error { return l.trainer.Export(dir, l.export) }
 	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil && l.state.Best.Step != l.state.Step {
 		path := l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Best.Step))
-		if err := l.trainer.LoadState(filepath.Join(path, optimizerDir)); err != nil {
+		if _, err := os.Stat(filepath.Join(path, stateFile)); err != nil {
 			l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the best model (step %d) cannot be loaded, so the last one is exported: %v", l.state.Best.Step, err), nil)
 		} else {
+			// Its files are copied: with save_only_model there is no state to load the weights back from.
+			write = func(dir string) error { return copyModel(path, dir) }
 			l.out.log(fmt.Sprintf("loaded the best model, of step %d", l.state.Best.Step))
 		}
 	}
 	l.out.enter(run.Saving, "writing the final model")
 	for {
-		err := exportTo(l.trainer, l.run.Path(run.ModelDir), l.export)
+		err := writeModel(l.run.Path(run.ModelDir), write)
 		if !errors.Is(err, syscall.ENOSPC) || !l.waitForDisk(ctx, err) {
 			return err
 		}
 	}
 }
 
+// copyModel copies the model of a checkpoint, without what is there to resume.
+func copyModel(checkpoint, dir string) error {
+	files, err := os.ReadDir(checkpoint)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.IsDir() || f.Name() == stateFile || f.Name() == run.RecipeFile {
+			continue
+		}
+		if err := copyFile(filepath.Join(checkpoint, f.Name()), filepath.Join(dir, f.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close() //nolint:errcheck // opened for reading only
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
 // exportTo writes a model folder whole or not at all.
-func exportTo(trainer compute.Trainer, path string, o compute.ExportOptions) (err error) {
+func exportTo(trainer compute.Trainer, path string, o compute.ExportOptions) error {
+	return writeModel(path, func(dir string) error { return trainer.Export(dir, o) })
+}
+
+// writeModel makes a folder under another name, lets write fill it, and
+// renames it, so that it is there whole or not at all.
+func writeModel(path string, write func(dir string) error) (err error) {
 	temporary := filepath.Join(filepath.Dir(path), unfinishedPrefix+filepath.Base(path))
 	if err := os.RemoveAll(temporary); err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -386,7 +428,7 @@ func exportTo(trainer compute.Trainer, path string, o compute.ExportOptions) (er
 	if err := os.MkdirAll(temporary, 0o755); err != nil {
 		return err
 	}
-	if err := trainer.Export(temporary, o); err != nil {
+	if err := write(temporary); err != nil {
 		return err
 	}
 	return publish(temporary, path)

@@ -150,43 +150,13 @@ func (a *Accelerate) replicas() int { return max(1, a.Processes/max(1, a.Splits)
 // Explain says in sentences what the configuration asks for, what that does, and
 // what it means for a run in sftui.
 func (a *Accelerate) Explain(l Language) []string {
-	en := l != Chinese
 	pick := func(english, chinese string) string {
-		if en {
+		if l != Chinese {
 			return english
 		}
 		return chinese
 	}
-	var out []string
-	switch {
-	case a.Kind == "DEEPSPEED" && a.ZeroStage == 3:
-		out = append(out, pick("DeepSpeed ZeRO-3: each GPU holds a part of the weights, gradients and optimizer moments, and layers are gathered when they are needed.",
-			"DeepSpeed ZeRO-3：每张卡只存一部分权重、梯度与优化器状态，用到某层时再收集。"))
-	case a.Kind == "DEEPSPEED" && a.ZeroStage == 1:
-		out = append(out, pick("DeepSpeed ZeRO-1: the optimizer moments are divided among the GPUs, weights and gradients are whole on each.",
-			"DeepSpeed ZeRO-1：优化器状态分摊到各卡，权重与梯度在每张卡上都是完整的。"))
-	case a.Kind == "DEEPSPEED" && a.ZeroStage == 0:
-		out = append(out, pick("DeepSpeed without ZeRO: every GPU holds the whole model, as with DDP.",
-			"不启用 ZeRO 的 DeepSpeed：与 DDP 一样，每张卡都有完整模型。"))
-	case a.Kind == "DEEPSPEED":
-		out = append(out, pick(fmt.Sprintf("DeepSpeed ZeRO-%d: gradients and optimizer moments are divided among the GPUs, the weights are whole on each.", a.ZeroStage),
-			fmt.Sprintf("DeepSpeed ZeRO-%d：梯度与优化器状态分摊到各卡，权重在每张卡上都是完整的。", a.ZeroStage)))
-	case a.Kind == "FSDP" && a.Sharding == "SHARD_GRAD_OP":
-		out = append(out, pick("FSDP SHARD_GRAD_OP: gradients and moments are divided among the GPUs, and the weights stay whole between forward and backward, much as with ZeRO-2.",
-			"FSDP SHARD_GRAD_OP：梯度与状态分摊到各卡，权重在前向与反向之间保持完整，类似 ZeRO-2。"))
-	case a.Kind == "FSDP" && a.Sharding == "NO_SHARD":
-		out = append(out, pick("FSDP NO_SHARD: nothing is divided, as with DDP.", "FSDP NO_SHARD：不切分，与 DDP 相同。"))
-	case a.Kind == "FSDP":
-		out = append(out, pick("FSDP "+a.Sharding+": PyTorch's own sharding of weights, gradients and moments over the GPUs.",
-			"FSDP "+a.Sharding+"：PyTorch 自带的切分，把权重、梯度与状态分布到各卡。"))
-	case a.Kind == "MULTI_GPU":
-		out = append(out, pick("DDP: every GPU holds the whole model and takes its own rows; gradients are averaged each step.",
-			"DDP：每张卡都有完整模型，各取自己的行，每步平均梯度。"))
-	case a.Kind == "NO":
-		out = append(out, pick("One process on one device.", "单进程、单设备。"))
-	default:
-		out = append(out, pick("Launch type "+a.Kind+".", "启动类型 "+a.Kind+"。"))
-	}
+	out := []string{pick(a.kind())}
 	if a.Splits > 1 {
 		out = append(out, pick(fmt.Sprintf("%d processes share each row, so that longer rows fit; they take the same rows, not more of them.", a.Splits),
 			fmt.Sprintf("每行由 %d 个进程分担，以放下更长的行；它们取的是相同的行，而不是更多的行。", a.Splits)))
@@ -212,6 +182,40 @@ func (a *Accelerate) Explain(l Language) []string {
 		"sftui 在单设备上训练：请用 gradient_checkpointing、bf16、use_peft，或更小的 per_device_train_batch_size 加更多累积来代替切分；`sftui forecast` 会说明各能省多少。"))
 }
 
+// kind says in English and Chinese how the configuration spreads the model over
+// processes.
+func (a *Accelerate) kind() (english, chinese string) {
+	switch {
+	case a.Kind == "DEEPSPEED" && a.ZeroStage == 3:
+		return "DeepSpeed ZeRO-3: each GPU holds a part of the weights, gradients and optimizer moments, and layers are gathered when they are needed.",
+			"DeepSpeed ZeRO-3：每张卡只存一部分权重、梯度与优化器状态，用到某层时再收集。"
+	case a.Kind == "DEEPSPEED" && a.ZeroStage == 1:
+		return "DeepSpeed ZeRO-1: the optimizer moments are divided among the GPUs, weights and gradients are whole on each.",
+			"DeepSpeed ZeRO-1：优化器状态分摊到各卡，权重与梯度在每张卡上都是完整的。"
+	case a.Kind == "DEEPSPEED" && a.ZeroStage == 0:
+		return "DeepSpeed without ZeRO: every GPU holds the whole model, as with DDP.",
+			"不启用 ZeRO 的 DeepSpeed：与 DDP 一样，每张卡都有完整模型。"
+	case a.Kind == "DEEPSPEED":
+		return fmt.Sprintf("DeepSpeed ZeRO-%d: gradients and optimizer moments are divided among the GPUs, the weights are whole on each.", a.ZeroStage),
+			fmt.Sprintf("DeepSpeed ZeRO-%d：梯度与优化器状态分摊到各卡，权重在每张卡上都是完整的。", a.ZeroStage)
+	case a.Kind == "FSDP" && a.Sharding == "SHARD_GRAD_OP":
+		return "FSDP SHARD_GRAD_OP: gradients and moments are divided among the GPUs, and the weights stay whole between forward and backward, much as with ZeRO-2.",
+			"FSDP SHARD_GRAD_OP：梯度与状态分摊到各卡，权重在前向与反向之间保持完整，类似 ZeRO-2。"
+	case a.Kind == "FSDP" && a.Sharding == "NO_SHARD":
+		return "FSDP NO_SHARD: nothing is divided, as with DDP.", "FSDP NO_SHARD：不切分，与 DDP 相同。"
+	case a.Kind == "FSDP":
+		return "FSDP " + a.Sharding + ": PyTorch's own sharding of weights, gradients and moments over the GPUs.",
+			"FSDP " + a.Sharding + "：PyTorch 自带的切分，把权重、梯度与状态分布到各卡。"
+	case a.Kind == "MULTI_GPU":
+		return "DDP: every GPU holds the whole model and takes its own rows; gradients are averaged each step.",
+			"DDP：每张卡都有完整模型，各取自己的行，每步平均梯度。"
+	case a.Kind == "NO":
+		return "One process on one device.", "单进程、单设备。"
+	default:
+		return "Launch type " + a.Kind + ".", "启动类型 " + a.Kind + "。"
+	}
+}
+
 // Suggest returns the changes that make the recipe's steps on one device equal
 // to what the configuration would have launched.
 func (a *Accelerate) Suggest(r *Recipe) []Fix {
@@ -219,7 +223,7 @@ func (a *Accelerate) Suggest(r *Recipe) []Fix {
 	if n := a.replicas(); n > 1 {
 		out = append(out, Fix{"gradient_accumulation_steps", fmt.Sprint(r.GradientAccumulationSteps * n)})
 	}
-	if a.Precision == "bf16" && !r.MixedBf16() {
+	if a.Precision == "bf16" && !r.ComputesBf16() {
 		out = append(out, Fix{"bf16", "true"})
 	}
 	return out

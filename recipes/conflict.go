@@ -67,7 +67,7 @@ func when(hit bool, english, chinese, fixKey, fixValue string) *clash {
 // It looks at the recipe alone: no file is opened.
 func (r *Recipe) Conflicts() []Conflict {
 	var all []Conflict
-	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), trackingRules(), launchRules(), shardRules(), ourRules()} {
+	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), schedulerKwargsRules(), stepRules(), evalRules(), trackingRules(), launchRules(), shardRules(), ourRules()} {
 		for _, u := range rules {
 			if c := u.check(r); c != nil {
 				all = append(all, Conflict{ID: u.id, Severity: u.severity, Keys: strings.Fields(u.keys),
@@ -109,13 +109,26 @@ func (r *Recipe) unsupported() []Conflict {
 	return out
 }
 
-// MixedBf16 reports whether the arithmetic is in bfloat16: TRL's bf16 is on
-// unless it is switched off or fp16 is on.
-func (r *Recipe) MixedBf16() bool {
-	if r.Bf16 != nil {
-		return *r.Bf16
+// Arithmetic is the format of matrix products that the recipe asks for,
+// "bfloat16" or "float32", or "" where it leaves bf16 and fp16 open: then it is
+// bfloat16 on a GPU, as in TRL, and float32 on a CPU, where TRL stops at bf16
+// unless use_cpu is on and processors without native bfloat16 are many times
+// slower with it.
+func (r *Recipe) Arithmetic() string {
+	switch {
+	case r.Bf16 != nil && *r.Bf16 || r.Dtype == "bfloat16":
+		return "bfloat16"
+	case r.Bf16 != nil || r.Fp16:
+		return "float32"
 	}
-	return !r.Fp16
+	return ""
+}
+
+// ComputesBf16 reports whether matrix products are in bfloat16 on the device
+// that the recipe names; auto counts as a GPU.
+func (r *Recipe) ComputesBf16() bool {
+	format := r.Arithmetic()
+	return format == "bfloat16" || format == "" && !r.onCPU()
 }
 
 // Checkpointing reports whether activations are recomputed: the newer name

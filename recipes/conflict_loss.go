@@ -25,10 +25,10 @@ func lossRules() []rule {
 				"label_smoothing_factor needs the probabilities of all words, which liger's fused loss never holds; older TRL ignores the smoothing without a word, newer ones compute the loss twice.",
 				"label_smoothing_factor 需要全部词的概率，而 liger 的融合损失不保留它们；旧版 TRL 会悄悄忽略平滑，新版会多算一次损失。", "label_smoothing_factor", "0")
 		}},
-		{"smoothing-with-dft", SeverityError, "label_smoothing_factor loss_type", func(r *Recipe) *clash {
+		{"smoothing-with-dft", SeverityWarning, "label_smoothing_factor loss_type", func(r *Recipe) *clash {
 			return when(r.LabelSmoothingFactor > 0 && r.LossType == "dft",
-				"label_smoothing_factor and loss_type dft are two different losses; choose one.",
-				"label_smoothing_factor 与 loss_type dft 是两种不同的损失，请二选一。", "label_smoothing_factor", "0")
+				"TRL ignores label_smoothing_factor under loss_type dft: the targets are not smoothed.",
+				"loss_type 为 dft 时 TRL 会忽略 label_smoothing_factor：目标不会被平滑。", "label_smoothing_factor", "0")
 		}},
 		{"smoothing-old", SeverityNote, "label_smoothing_factor", func(r *Recipe) *clash {
 			return when(r.LabelSmoothingFactor > 0 && r.LossType == "nll",

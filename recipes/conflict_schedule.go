@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// scheduleRules are about the learning rate and its course.
+// scheduleRules are about the learning rate, its warmup and what the optimizer makes of it.
 func scheduleRules() []rule {
 	return []rule{
 		{"learning-rate-zero", SeverityWarning, "learning_rate", func(r *Recipe) *clash {
@@ -36,6 +36,26 @@ func scheduleRules() []rule {
 				fmt.Sprintf("warmup_steps %g is neither a share below 1 nor a whole number of steps.", r.WarmupSteps),
 				fmt.Sprintf("warmup_steps %g 既不是小于 1 的比例，也不是整数步数。", r.WarmupSteps), "warmup_steps", fmt.Sprint(int(r.WarmupSteps)))
 		}},
+		{"adam-beta-one", SeverityError, "adam_beta1 adam_beta2", func(r *Recipe) *clash {
+			key := "adam_beta1"
+			if r.AdamBeta2 >= 1 {
+				key = "adam_beta2"
+			}
+			usual := map[string]string{"adam_beta1": "0.9", "adam_beta2": "0.999"}[key]
+			return when(r.AdamBeta1 >= 1 || r.AdamBeta2 >= 1, key+" must be below 1: at 1 Adam's average never forgets its start at zero.",
+				key+" 必须小于 1：等于 1 时 Adam 的平均永远停在零。", key, usual)
+		}},
+		{"strong-decay", SeverityNote, "weight_decay", func(r *Recipe) *clash {
+			return when(r.WeightDecay > 0.3,
+				fmt.Sprintf("weight_decay %g pulls every weight towards zero by %g a step; 0 to 0.1 is usual in fine-tuning.", r.WeightDecay, r.WeightDecay*r.LearningRate),
+				fmt.Sprintf("weight_decay %g 每步把权重向零拉 %g；微调常用 0 到 0.1。", r.WeightDecay, r.WeightDecay*r.LearningRate), "weight_decay", "0.01")
+		}},
+	}
+}
+
+// schedulerKwargsRules are about the settings of the course and what it follows.
+func schedulerKwargsRules() []rule {
+	return []rule{
 		{"min-lr-missing", SeverityError, "lr_scheduler_kwargs lr_scheduler_type", func(r *Recipe) *clash {
 			_, a := r.LrSchedulerKwargs["min_lr"]
 			_, b := r.LrSchedulerKwargs["min_lr_rate"]
@@ -83,20 +103,6 @@ func scheduleRules() []rule {
 			return when((r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy") && r.EvalStrategy == "no",
 				fmt.Sprintf("lr_scheduler_type %s follows the evaluation loss, but eval_strategy is no.", r.LrSchedulerType),
 				fmt.Sprintf("lr_scheduler_type %s 依据评估损失调整，而 eval_strategy 为 no。", r.LrSchedulerType), "eval_strategy", "steps")
-		}},
-		{"adam-beta-one", SeverityError, "adam_beta1 adam_beta2", func(r *Recipe) *clash {
-			key := "adam_beta1"
-			if r.AdamBeta2 >= 1 {
-				key = "adam_beta2"
-			}
-			usual := map[string]string{"adam_beta1": "0.9", "adam_beta2": "0.999"}[key]
-			return when(r.AdamBeta1 >= 1 || r.AdamBeta2 >= 1, key+" must be below 1: at 1 Adam's average never forgets its start at zero.",
-				key+" 必须小于 1：等于 1 时 Adam 的平均永远停在零。", key, usual)
-		}},
-		{"strong-decay", SeverityNote, "weight_decay", func(r *Recipe) *clash {
-			return when(r.WeightDecay > 0.3,
-				fmt.Sprintf("weight_decay %g pulls every weight towards zero by %g a step; 0 to 0.1 is usual in fine-tuning.", r.WeightDecay, r.WeightDecay*r.LearningRate),
-				fmt.Sprintf("weight_decay %g 每步把权重向零拉 %g；微调常用 0 到 0.1。", r.WeightDecay, r.WeightDecay*r.LearningRate), "weight_decay", "0.01")
 		}},
 	}
 }

@@ -40,7 +40,7 @@ func TestConflicts(t *testing.T) {
 		{"formatting-with-assistant-only", SeverityError, "formatting: '{{ a }}'\nassistant_only_loss: true"},
 		{"both-masks", SeverityNote, "assistant_only_loss: true\ncompletion_only_loss: true"},
 		{"smoothing-with-liger", SeverityWarning, "label_smoothing_factor: 0.1\nuse_liger_kernel: true"},
-		{"smoothing-with-dft", SeverityError, "label_smoothing_factor: 0.1\nloss_type: dft"},
+		{"smoothing-with-dft", SeverityWarning, "label_smoothing_factor: 0.1\nloss_type: dft"},
 		{"strong-smoothing", SeverityWarning, "label_smoothing_factor: 0.5"},
 		{"chunked-nll", SeverityNote, "loss_type: chunked_nll"},
 		{"router-loss", SeverityWarning, "router_aux_loss_coef: 0.01"},
@@ -144,6 +144,8 @@ func TestConflicts(t *testing.T) {
 		{"unknown-tracker", SeverityError, "report_to: [wandb, wandbb]"},
 		{"metric-unknown", SeverityError, "metric_for_best_model: accuracy\nload_best_model_at_end: true\neval_strategy: epoch\nsave_strategy: epoch\neval_holdout: 0.1"},
 		{"metric-unknown", SeverityError, "metric_for_best_model: eval_bleu\nsave_strategy: best\neval_strategy: epoch\neval_holdout: 0.1"},
+		{"metric-unknown", SeverityError, "metric_for_best_model: entropy\nload_best_model_at_end: true\neval_strategy: epoch\nsave_strategy: epoch\neval_holdout: 0.1"},
+		{"metric-unknown", SeverityError, "metric_for_best_model: eval_runtime\nsave_strategy: best\neval_strategy: epoch\neval_holdout: 0.1"},
 		{"do-eval-alone", SeverityNote, "do_eval: yes"},
 		{"fsdp-option", SeverityError, "fsdp: fully_shard auto_wrap"},
 		{"fsdp-option", SeverityError, "fsdp: [hybrid_shard, auto_wrap]"},
@@ -184,7 +186,7 @@ func TestConflicts(t *testing.T) {
 			}
 		})
 	}
-	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), stepRules(), evalRules(), trackingRules(), launchRules(), shardRules(), ourRules()} {
+	for _, rules := range [][]rule{dataRules(), lossRules(), memoryRules(), precisionRules(), adapterRules(), scheduleRules(), schedulerKwargsRules(), stepRules(), evalRules(), trackingRules(), launchRules(), shardRules(), ourRules()} {
 		for _, u := range rules {
 			if !covered[u.id] {
 				t.Errorf("no test triggers %s", u.id)

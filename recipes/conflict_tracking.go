@@ -19,9 +19,15 @@ func trackingRules() []rule {
 			return nil
 		}},
 		{"metric-unknown", SeverityError, "metric_for_best_model", func(r *Recipe) *clash {
-			used := r.LoadBestModelAtEnd || r.SaveStrategy == "best" || r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy"
 			name := strings.TrimPrefix(r.MetricForBestModel, "eval_")
-			return when(used && name != "" && !slices.Contains(metrics(), name),
+			if name == "" || slices.Contains(BestMetrics(), name) || !r.ChoosesByMetric() {
+				return nil
+			}
+			if slices.Contains(metrics(), name) {
+				return say(fmt.Sprintf("metric_for_best_model %s is not supported by sftui, which chooses a model by %s.", r.MetricForBestModel, strings.Join(BestMetrics(), " or ")),
+					fmt.Sprintf("sftui 不支持 metric_for_best_model %s，只能按 %s 选择模型。", r.MetricForBestModel, strings.Join(BestMetrics(), " 或 ")), "metric_for_best_model", "eval_loss")
+			}
+			return say(
 				fmt.Sprintf("metric_for_best_model %s is not among what an evaluation gives (%s), so transformers stops at the first one.", r.MetricForBestModel, strings.Join(metrics(), ", ")),
 				fmt.Sprintf("metric_for_best_model %s 不在评估给出的指标（%s）之中，transformers 会在第一次评估时停止。", r.MetricForBestModel, strings.Join(metrics(), "、")), "metric_for_best_model", "eval_loss")
 		}},
@@ -37,6 +43,15 @@ func trackingRules() []rule {
 func trackers() []string {
 	return strings.Fields("none all azure_ml clearml codecarbon comet_ml dagshub dvclive flyte kubeflow mlflow neptune swanlab tensorboard trackio wandb")
 }
+
+// ChoosesByMetric reports whether anything follows metric_for_best_model: the
+// model that is kept, when it is saved, or the learning rate.
+func (r *Recipe) ChoosesByMetric() bool {
+	return r.LoadBestModelAtEnd || r.SaveStrategy == "best" || r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy"
+}
+
+// BestMetrics are the metrics that sftui can choose a model by, without eval_.
+func BestMetrics() []string { return []string{"loss", "mean_token_accuracy"} }
 
 // metrics are what an evaluation of TRL's SFTTrainer gives, without eval_.
 func metrics() []string {

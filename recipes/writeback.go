@@ -37,9 +37,7 @@ func (r *Recipe) WriteBack(original []byte) ([]byte, error) {
 	// that changed although they should not have are then written out too.
 	for range maxDepth {
 		for _, c := range changes {
-			if err := w.write(r, optionTable().byKey[c.Key]); err != nil {
-				return nil, err
-			}
+			w.write(r, optionTable().byKey[c.Key])
 		}
 		out := w.bytes()
 		now, err := Parse(r.nameOr("recipe"), out)
@@ -173,12 +171,11 @@ func (w *lineEditor) trimEnd(from, to, indent int) int {
 }
 
 // write changes, adds or removes the lines of one option.
-func (w *lineEditor) write(r *Recipe, o *option) error {
+func (w *lineEditor) write(r *Recipe, o *option) {
 	sp := w.find(o.key)
 	reset := !r.IsSet(o.key)
 	switch {
-	case sp == nil && r.origins[o.key].Kind == OriginModel:
-		return nil
+	case sp == nil && r.origins[o.key].Kind == OriginModel: // not the user's
 	case sp == nil:
 		w.add(o, strings.TrimSuffix(r.entry(o), "\n"))
 	case reset:
@@ -186,7 +183,6 @@ func (w *lineEditor) write(r *Recipe, o *option) error {
 	default:
 		w.replace(sp, r, o)
 	}
-	return nil
 }
 
 // find returns the entry of the option under its own or an old name.
