@@ -184,12 +184,10 @@ func (a *adapterConfig) lora(folder string) (*compute.LoRAConfig, error) {
 		return nil, fmt.Errorf("peft_type %q is not supported, only LORA: %s", a.Type, merge)
 	case a.DoRA || len(a.RankPattern) > 0 || len(a.AlphaPattern) > 0 || a.Bias != "" && a.Bias != "none":
 		return nil, fmt.Errorf("use_dora, rank_pattern, alpha_pattern and bias are not supported: %s", merge)
-	case len(a.ModulesToSave) > 0:
-		return nil, fmt.Errorf("the adapter has whole modules beside it (modules_to_save): %s (sftui export --merge)", merge)
 	case a.Base == "":
 		return nil, errors.New("base_model_name_or_path is missing, so the base model is not known")
 	}
-	c := &compute.LoRAConfig{R: a.R, Alpha: a.Alpha, UseRSLoRA: a.RSLoRA, InitFrom: folder}
+	c := &compute.LoRAConfig{R: a.R, Alpha: a.Alpha, ModulesToSave: a.ModulesToSave, UseRSLoRA: a.RSLoRA, InitFrom: folder}
 	switch targets := a.TargetModules.(type) {
 	case nil:
 	case string:

@@ -144,11 +144,13 @@ func TestChatAdapter(t *testing.T) {
 	if got, err := parse(`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "target_modules": "all-linear"}`); err != nil || !slices.Equal(got.TargetModules, []string{"all-linear"}) {
 		t.Errorf("%+v %v", got, err)
 	}
+	if got, err := parse(`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "modules_to_save": ["lm_head"]}`); err != nil || !slices.Equal(got.ModulesToSave, []string{"lm_head"}) {
+		t.Errorf("%+v %v", got, err)
+	}
 	for _, text := range []string{
 		`{"peft_type": "IA3", "base_model_name_or_path": "b"}`,
 		`{"peft_type": "LORA", "r": 4}`,
 		`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "use_dora": true}`,
-		`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "modules_to_save": ["lm_head"]}`,
 		`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "rank_pattern": {"q_proj": 8}}`,
 		`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "target_modules": [1]}`,
 	} {
@@ -254,9 +256,16 @@ func TestChatSampling(t *testing.T) {
 
 // TestChatRun talks to a LoRA run: its checkpoint answers as the merged model does, not as the base model.
 func TestChatRun(t *testing.T) {
+	for _, saved := range []string{"null", "[lm_head]"} {
+		t.Run("modules_to_save "+saved, func(t *testing.T) { chatsWithRun(t, saved) })
+	}
+}
+
+// chatsWithRun is TestChatRun with the modules that are trained whole beside the adapter.
+func chatsWithRun(t *testing.T, saved string) {
 	m := newTiny(t)
 	dir := filepath.Join(t.TempDir(), "run")
-	if status, _, errText := sftui(t, "train", "--recipe", m.recipe, "--run", dir, "max_steps=10", "learning_rate=0.1", "use_peft=true", "lora_target_modules=all-linear"); status != exitDone {
+	if status, _, errText := sftui(t, "train", "--recipe", m.recipe, "--run", dir, "max_steps=10", "learning_rate=0.1", "use_peft=true", "lora_target_modules=all-linear", "lora_modules_to_save="+saved); status != exitDone {
 		t.Fatalf("train: status %d: %s", status, errText)
 	}
 	merged := filepath.Join(t.TempDir(), "merged")
