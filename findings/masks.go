@@ -17,7 +17,7 @@ func unusedMaskFindings(in *Input, _ *facts) []Finding {
 	masked := has("completion_mask") || has("labels")
 	tokenized := shape.Name == dataset.ShapePretokenized
 	switch {
-	case on != nil && *on && !completion && !(tokenized && masked):
+	case on != nil && *on && !completion && (!tokenized || !masked):
 		return []Finding{{ID: "completion-only-unused", Severity: recipes.SeverityWarning, Fix: unusedFix(shape),
 			Message: format(in.say("completion_only_loss is on, but the rows are %s without a prompt and a completion, so every token is trained.",
 				"已启用 completion_only_loss，但数据是 %s，没有提示与补全之分，因此每个词元都会被训练。"), shape.Name)}}
