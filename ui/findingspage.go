@@ -2,11 +2,13 @@ package ui
 
 import (
 	"context"
+	"math"
 	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"sftui/dataset"
 	"sftui/recipes"
 	"sftui/ui/vlist"
 )
@@ -160,15 +162,43 @@ func (p *findingsPage) fromLengths() []Finding {
 	}
 	if cut.Count > 0 {
 		cut.ID, cut.Severity = "truncated", recipes.SeverityWarning
-		up := (l.quantile(.99) + 63) / 64 * 64
+		up := roundUp(l.quantile(.99))
 		cut.Message = a.tf("Rows longer than max_length: %s (%s). At max_length %s, %s of their tokens are cut, with the end token of each.",
 			count(cut.Count), percent(int64(cut.Count), of), count(set.maxLength), count(cutTokens))
+		if !set.strip.estimate.Exact {
+			if up = set.estimateCut(a, &cut); cut.Count == 0 {
+				return list
+			}
+		}
 		if up > set.maxLength {
 			cut.FixKey, cut.FixValue = "max_length", trimNumber(float64(up))
 		}
 		list = append(list, cut)
 	}
 	return list
+}
+
+// estimateCut writes the finding of rows that are cut while not every length is
+// known, and gives the max_length that keeps 99% of the rows whole, 0 for none.
+// The rows known by then are no fair sample: the scan looks at the longest
+// first, so that only its own estimate speaks of all rows.
+func (s *dataSet) estimateCut(a *app, cut *Finding) (up int) {
+	known, g := s.lengths.known, s.strip.progress
+	if g.Sampled == 0 && g.Stage != dataset.StageAll && g.Stage != dataset.StageDone || len(s.strip.cuts) == 0 || s.strip.cuts[0].MaxLength != s.maxLength {
+		cut.Message = a.tf("Rows longer than max_length: %s of the %s looked at so far. How many of all rows that is shows when a random sample of them is known.",
+			count(cut.Count), count(known))
+		return 0
+	}
+	c := s.strip.cuts[0]
+	cut.Count = int(math.Round(c.Rows))
+	cut.Message = a.tf("Rows longer than max_length: about %s (%s). At max_length %s, about %s of their tokens are cut, with the end token of each. This is an estimate from %s of %s rows.",
+		count(cut.Count), shareOf(c.Share), count(s.maxLength), count(int(math.Round(c.Tokens))), count(known), count(s.src.Len()))
+	for _, q := range s.strip.estimate.Quantiles {
+		if q.P == 0.99 {
+			up = roundUp(q.Tokens)
+		}
+	}
+	return up
 }
 
 // badge is what the tab shows: the number of findings that matter.
