@@ -214,15 +214,28 @@ func drawByRun(rng *rand.Rand, runs []int, want int) [][]int {
 // sampleRuns prepares a first round run by run, one run a worker, and publishes
 // the finished runs at the front of the order as it goes: a fair sample, in two
 // stages, long before all of the file has been read. done is false when the time
-// was up before.
+// was up before; it is not up while nothing has been published, because without
+// a sample the longest rows, which come next, would pass for all.
 func (s *Scan) sampleRuns(ctx context.Context, deadline time.Time, round [][]int) (done bool, err error) {
-	limited, cancel := context.WithDeadline(ctx, deadline)
+	limited, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
 	s.runs = len(round)
 	s.mu.Unlock()
+	enough := func() {
+		s.mu.Lock()
+		published := s.drawnRuns > 0
+		s.mu.Unlock()
+		if published && !time.Now().Before(deadline) {
+			cancel()
+		}
+	}
+	defer time.AfterFunc(time.Until(deadline), enough).Stop()
 	finished := make([]bool, len(round))
-	err = s.prepareRuns(limited, round, func(k int) { s.publish(round, finished, k) })
+	err = s.prepareRuns(limited, round, func(k int) {
+		s.publish(round, finished, k)
+		enough()
+	})
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}

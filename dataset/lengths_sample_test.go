@@ -120,6 +120,46 @@ func TestPublishInOrder(t *testing.T) {
 	}
 }
 
+// A machine so slow that the time for the sample is over before anything is
+// published still gets its sample: the longest rows never pass for all.
+func TestSlowSampleIsPublished(t *testing.T) {
+	s := scanOf(t, &madeRows{lengths: inventLengths(2000), fail: -1}, ScanOptions{Workers: 1})
+	starts := make([]int, 21)
+	for k := range starts {
+		starts[k] = k * 100
+	}
+	round := drawByRun(rand.New(rand.NewPCG(1, 1)), starts, 200)
+	done, err := s.sampleRuns(t.Context(), time.Now().Add(-time.Second), round)
+	if done || err != nil || s.drawnRuns < fewestRuns || s.drawnRuns == len(round) {
+		t.Errorf("done %v, %v, %d of %d runs are published", done, err, s.drawnRuns, len(round))
+	}
+}
+
+// What is known without a sample is scaled to all rows, so that counts and
+// shares of them agree.
+func TestCutWithoutSample(t *testing.T) {
+	const n = 400
+	lengths := make([]int, n)
+	for i := range lengths {
+		lengths[i] = 120
+	}
+	s := scanOf(t, &madeRows{lengths: lengths, fail: -1}, ScanOptions{})
+	for row := range 40 {
+		if err := s.prepareRow(row); err != nil {
+			t.Fatal(err)
+		}
+		s.covered[row] = true
+	}
+	c, e := s.Cut(50, KeepStart), s.Estimate(0.5)
+	if c.Rows != n || c.Tokens != n*70 || e.Tokens != n*120 {
+		t.Errorf("%v rows and %v of %v tokens, want %d, %d of %d", c.Rows, c.Tokens, e.Tokens, n, n*70, n*120)
+	}
+	classes := s.Classes(4, 10, 1000)
+	if want := []float64{0, 0, n, 0}; !slices.Equal(classes, want) {
+		t.Errorf("classes %v, want %v", classes, want)
+	}
+}
+
 // A quantile that the sample is too small for says so.
 func TestQuantileOpen(t *testing.T) {
 	m := &madeRows{lengths: inventLengths(4000), fail: -1}

@@ -82,12 +82,16 @@ func (s *Scan) sampleView() view {
 		}
 		return v
 	}
+	all := float64(len(v.rows) + v.region)
 	if v.region > 0 && len(v.rows) == 0 { // nothing but a broken round: better than nothing
 		for _, l := range s.lengths {
 			if l.Tokens >= 0 && !l.Failed {
 				v.rows = append(v.rows, weighted{RowLength: l, weight: 1, run: -1})
 			}
 		}
+	}
+	for i := range v.rows { // without a sample what is known stands for all
+		v.rows[i].weight = all / float64(len(v.rows))
 	}
 	return v
 }
@@ -227,6 +231,21 @@ func (s *Scan) Histogram(bins, upTo int) []HistogramBin {
 	out[bins-1].To = max(out[bins-1].To, longest+1)
 	for _, r := range rows {
 		out[min(r.Tokens/width, bins-1)].Rows += r.weight
+	}
+	return out
+}
+
+// Classes counts the rows in n classes of equal width on a logarithmic scale
+// from lo to hi tokens, estimated while the scan goes on; lengths outside fall
+// into the first or the last class.
+func (s *Scan) Classes(n int, lo, hi float64) []float64 {
+	out := make([]float64, n)
+	if n == 0 || lo <= 0 || hi <= lo {
+		return out
+	}
+	scale := float64(n) / math.Log(hi/lo)
+	for _, r := range s.sampleView().rows {
+		out[min(max(int(math.Log(max(float64(r.Tokens), 1)/lo)*scale), 0), n-1)] += r.weight
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"sftui/dataset"
 )
 
 // sizes are the terminals that every page is drawn on.
@@ -130,12 +132,24 @@ func TestLengthsEqualASortedList(t *testing.T) {
 	if s := l.shareUpTo(exactUpTo - 1); s != 0.99 {
 		t.Errorf("share below the long ones is %v", s)
 	}
+}
+
+// While the random rows are still being prepared, what an earlier scan has left
+// or the longest rows are no estimate, and none is shown.
+func TestNoEstimateWithoutSample(t *testing.T) {
+	d := newDriver(t, 120, 40, nil)
+	d.press("1").want("p50", "exact, 40 rows")
+	s := &d.a.data.set.strip
+	s.progress = dataset.ScanProgress{Stage: dataset.StageLargest, Rows: 7, Total: 40}
+	d.want("7 of 40 rows", "The random rows for a first estimate are being prepared.").wantNot("p50", "estimate from")
+	s.progress.Sampled = 5
+	d.want("p50", "estimate from 7 of 40 rows")
 	sum := 0.0
-	for _, b := range l.bins(40, 8, 100000) {
-		sum += b
+	for _, rows := range s.columns(37) {
+		sum += rows
 	}
-	if sum != 1000 {
-		t.Errorf("the bins hold %v rows", sum)
+	if sum != 40 {
+		t.Errorf("the columns hold %v rows", sum)
 	}
 }
 

@@ -327,11 +327,14 @@ func (p *dataPage) histogramPane(w, h int) []string {
 	if l.known == 0 || len(e.Quantiles) < 4 {
 		return th.pane(title, nil, w, h, false)
 	}
+	if !p.set.strip.fair() {
+		return th.pane(title, []string{" " + th.paint(inkDim, a.t("The random rows for a first estimate are being prepared."))}, w, h, false)
+	}
 	inner := w - 4
 	plot := min(max(inner/3, 24), 80)
 	stats := p.lengthStats(inner-plot-3, h-2)
-	lo, hi := 8.0, math.Max(float64(e.Max)*1.02, 16)
-	rows := chart.Columns(l.bins(plot, lo, hi), plot, h-3)
+	lo, hi := shortest, p.set.strip.longest()
+	rows := chart.Columns(p.set.strip.columns(plot), plot, h-3)
 	axis := logAxis(plot, lo, hi, p.set.maxLength)
 	lines := make([]string, 0, h-2)
 	for i, r := range append(rows, axis) {
@@ -388,6 +391,8 @@ func (p *dataPage) scanState() string {
 	switch {
 	case g.Rows == 0:
 		return a.t("scanning")
+	case !p.set.strip.fair():
+		return a.tf("%s of %s rows", count(g.Rows), count(n))
 	case g.Stage == dataset.StageDone:
 		return a.plural(n, "exact, %s row", "exact, %s rows")
 	case g.ETA > 0:

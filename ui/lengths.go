@@ -128,25 +128,3 @@ func (l *lengths) meanTrained() float64 {
 	}
 	return float64(l.sumTrained) / float64(l.known)
 }
-
-// bins counts the known rows in n equal classes of a logarithmic scale from lo
-// to hi tokens; lengths outside fall into the first or last class.
-func (l *lengths) bins(n int, lo, hi float64) []float64 {
-	out := make([]float64, n)
-	if n == 0 || hi <= lo || lo <= 0 {
-		return out
-	}
-	scale := float64(n) / math.Log(hi/lo)
-	class := func(length int) int {
-		return min(max(int(math.Log(max(float64(length), 1)/lo)*scale), 0), n-1)
-	}
-	for length, c := range l.counts {
-		if c > 0 {
-			out[class(length)] += float64(c)
-		}
-	}
-	for _, length := range l.over {
-		out[class(int(length))]++
-	}
-	return out
-}

@@ -3,6 +3,7 @@ package ui
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"time"
 
@@ -17,6 +18,29 @@ type stripInfo struct {
 	progress dataset.ScanProgress
 	estimate dataset.LengthEstimate // p50, p90, p95, p99
 	cuts     []dataset.CutReport    // at max_length, and at lengths that keep 90%, 95% and 99%
+	classes  []float64              // rows by length, on a logarithmic scale from shortest to longest
+}
+
+// shortest is where the scale of lengths begins.
+const shortest = 8.0
+
+// longest is where it ends.
+func (s *stripInfo) longest() float64 { return math.Max(float64(s.estimate.Max)*1.02, 16) }
+
+// columns counts the rows in w equal parts of the scale.
+func (s *stripInfo) columns(w int) []float64 {
+	out := make([]float64, w)
+	for k, rows := range s.classes {
+		out[(2*k+1)*w/(2*len(s.classes))] += rows
+	}
+	return out
+}
+
+// fair is false while the rows that are known are those that happened to come
+// first: the longest, or what an earlier scan has left.
+func (s *stripInfo) fair() bool {
+	g := s.progress
+	return g.Sampled > 0 || 2*g.Rows >= g.Total || g.Stage == dataset.StageAll || g.Stage == dataset.StageDone
 }
 
 // openScan opens the scan of all rows' lengths. It prepares without a
@@ -179,6 +203,7 @@ func (a *app) pollScan(gen int, set *dataSet, have []bool, wait time.Duration) t
 // fill works the statistics out.
 func (s *stripInfo) fill(scan *dataset.Scan, limit int, mode string) {
 	s.estimate = scan.Estimate(0.5, 0.9, 0.95, 0.99)
+	s.classes = scan.Classes(4096, shortest, s.longest())
 	if limit <= 0 || len(s.estimate.Quantiles) < 4 {
 		return
 	}
