@@ -19,6 +19,7 @@ type recent struct {
 	Data    []string `json:"data"`
 	Models  []string `json:"models"`
 	Recipes []string `json:"recipes"`
+	read    bool     // before, writing would lose what earlier sessions have opened
 }
 
 // recentKept is how many names of each kind are kept.
@@ -37,12 +38,17 @@ func (o Options) recentFile() string {
 type recentReadMsg struct{ r recent }
 
 func (m recentReadMsg) apply(a *app) tea.Cmd {
+	a.recent.read = true
 	// What was opened in this session meanwhile is newer.
+	meanwhile := len(a.recent.Data)+len(a.recent.Models)+len(a.recent.Recipes) > 0
 	for _, kind := range []struct{ now, before *[]string }{{&a.recent.Data, &m.r.Data}, {&a.recent.Models, &m.r.Models}, {&a.recent.Recipes, &m.r.Recipes}} {
 		for i := len(*kind.now) - 1; i >= 0; i-- {
 			push(kind.before, (*kind.now)[i])
 		}
 		*kind.now = *kind.before
+	}
+	if meanwhile {
+		return a.writeRecent()
 	}
 	return nil
 }
@@ -81,8 +87,13 @@ func (a *app) remember() tea.Cmd {
 	push(&a.recent.Data, a.data.dataSpec())
 	push(&a.recent.Models, a.data.modelSpec())
 	push(&a.recent.Recipes, a.recipe.path)
+	return a.writeRecent()
+}
+
+// writeRecent keeps the lists for the next session.
+func (a *app) writeRecent() tea.Cmd {
 	path := a.opt.recentFile()
-	if path == "" {
+	if path == "" || !a.recent.read {
 		return nil
 	}
 	data, err := json.MarshalIndent(a.recent, "", " ")
