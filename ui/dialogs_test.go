@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -68,5 +70,29 @@ func TestLongTextDialog(t *testing.T) {
 		if got, _ := d.a.recipe.r.Get("system_prompt"); got != c.want {
 			t.Errorf("after %s the option is %q, want %q", c.key, got, c.want)
 		}
+	}
+}
+
+// The self-test shows each line of its process as it comes, and how it ended;
+// closing it ends the process.
+func TestSelfTestDialog(t *testing.T) {
+	for script, want := range map[string]string{
+		"echo '✓ device: cpu'":                             "The model trains on this machine as it should.",
+		"echo '✓ device: cpu'; echo '✗ loss: NaN'; exit 1": "Something above is not as it should be.",
+	} {
+		d := newDriver(t, 120, 40, func(o *Options) {
+			o.Doctor = func(ctx context.Context, args []string) *exec.Cmd {
+				return exec.CommandContext(ctx, "sh", "-c", script)
+			}
+		})
+		cmd := d.a.testModel()
+		for cmd != nil { // the driver holds back what listens
+			m, ok := cmd().(checkSaidMsg)
+			if !ok {
+				t.Fatal("the dialog is not listening")
+			}
+			cmd = m.apply(d.a)
+		}
+		d.want("self-test of", "✓ device: cpu", want).press("esc").wantNot("self-test of")
 	}
 }
