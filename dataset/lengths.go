@@ -44,7 +44,7 @@ type ScanProgress struct {
 	Stage       string
 	Rows, Total int   // rows whose length is known, of all
 	Tokens      int64 // tokens of those rows
-	Sampled     int   // random rows that an estimate stands on, 0 before there is one
+	Sampled     int   // random rows that stand for those not reached yet: an estimate stands on them, 0 when there are none
 	Elapsed     time.Duration
 	ETA         time.Duration // until every row is known; 0 while it cannot be told
 }
@@ -289,7 +289,12 @@ func (s *Scan) reports() (stop func()) {
 func (s *Scan) Progress() ScanProgress {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := ScanProgress{Stage: s.stage, Rows: s.known, Total: len(s.lengths), Tokens: s.tokens, Sampled: len(s.sampled)}
+	p := ScanProgress{Stage: s.stage, Rows: s.known, Total: len(s.lengths), Tokens: s.tokens}
+	for _, r := range s.sampled {
+		if !s.covered[r] {
+			p.Sampled++
+		}
+	}
 	if !s.started.IsZero() {
 		p.Elapsed = time.Since(s.started)
 	}

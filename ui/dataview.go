@@ -356,6 +356,9 @@ func (p *dataPage) lengthStats(w, h int) []string {
 	a, e := p.a, p.set.strip.estimate
 	q := e.Quantiles
 	first := a.tf("p50 %s   p90 %s   p95 %s   p99 %s   max %s (row %s)", quantile(q[0]), quantile(q[1]), quantile(q[2]), quantile(q[3]), count(e.Max), count(e.MaxRow))
+	if width(first) > w { // errors and large numbers make it long: the outliers are what people look for
+		first = a.tf("p50 %s   p95 %s   p99 %s   max %s (row %s)", quantile(q[0]), quantile(q[2]), quantile(q[3]), count(e.Max), count(e.MaxRow))
+	}
 	cuts := p.set.strip.cuts
 	if len(cuts) < 2 || w < 72 {
 		var lines []string

@@ -8,7 +8,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"sftui/dataset"
 	"sftui/recipes"
 	"sftui/ui/vlist"
 )
@@ -183,8 +182,8 @@ func (p *findingsPage) fromLengths() []Finding {
 // The rows known by then are no fair sample: the scan looks at the longest
 // first, so that only its own estimate speaks of all rows.
 func (s *dataSet) estimateCut(a *app, cut *Finding) (up int) {
-	known, g := s.lengths.known, s.strip.progress
-	if g.Sampled == 0 && g.Stage != dataset.StageAll && g.Stage != dataset.StageDone || len(s.strip.cuts) == 0 || s.strip.cuts[0].MaxLength != s.maxLength {
+	known := s.lengths.known
+	if !s.strip.fair() || len(s.strip.cuts) == 0 || s.strip.cuts[0].MaxLength != s.maxLength {
 		cut.Message = a.tf("Rows longer than max_length: %s of the %s looked at so far. How many of all rows that is shows when a random sample of them is known.",
 			count(cut.Count), count(known))
 		return 0

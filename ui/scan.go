@@ -40,7 +40,7 @@ func (s *stripInfo) columns(w int) []float64 {
 // first: the longest, or what an earlier scan has left.
 func (s *stripInfo) fair() bool {
 	g := s.progress
-	return g.Sampled > 0 || 2*g.Rows >= g.Total || g.Stage == dataset.StageAll || g.Stage == dataset.StageDone
+	return g.Sampled > 0 || 2*g.Rows >= g.Total || g.Stage == dataset.StageDone
 }
 
 // openScan opens the scan of all rows' lengths. It prepares without a
