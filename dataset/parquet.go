@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -80,6 +81,9 @@ func openParquet(in *input) (_ *parquetSource, err error) {
 		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
 	for _, c := range s.root.fields {
+		if slices.Contains(s.columns, c.name) {
+			return nil, fmt.Errorf("%s has two columns named %q; rename one of them", in.name, c.name)
+		}
 		s.columns = append(s.columns, c.name)
 	}
 	n := int64(0)

@@ -29,7 +29,7 @@ const lz4Ratio = 256
 // which it returns for the next one.
 func isLZ4(block []byte, size int, buf []byte) (bool, []byte) {
 	if len(block) == 0 || size <= 0 {
-		return len(block) <= 1 && size == 0, buf
+		return size == 0 && (len(block) == 0 || len(block) == 1 && block[0] == 0), buf // nothing is the byte 0
 	}
 	if size > len(block)*lz4Ratio {
 		return false, buf
