@@ -48,7 +48,13 @@ func checkFooter(in *input, size int64) error {
 		return err
 	}
 	length := int64(binary.LittleEndian.Uint32(tail))
-	if string(tail[4:]) != "PAR1" || length > size-12 {
+	if magic := string(tail[4:]); magic != "PAR1" && magic != "PARE" {
+		return nil
+	}
+	if length > size-12 { // the reader would ask for as much memory first
+		return fmt.Errorf("its footer claims %d bytes, but the file has %d", length, size)
+	}
+	if string(tail[4:]) == "PARE" { // encrypted, which the reader refuses
 		return nil
 	}
 	if err := checkThrift(in.file, size-8-length, length); err != nil {
