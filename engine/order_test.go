@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -94,5 +95,27 @@ func TestSpikeDetector(t *testing.T) {
 	}
 	if len(d.recent) != spikeWindow {
 		t.Errorf("%d losses are kept", len(d.recent))
+	}
+}
+
+// TestSpikeWhileTheLossFalls checks that a leap shows before there are many losses and while they fall steeply, and
+// that neither the fall nor the noise of small batches is one.
+func TestSpikeWhileTheLossFalls(t *testing.T) {
+	var falling spikeDetector
+	leaps := map[int]float64{9: 60, 30: 12.4}
+	for i := range 40 {
+		loss, want := leaps[i]
+		if !want {
+			loss = 1 + 10*math.Exp(-float64(i)/8)
+		}
+		if usual, spike := falling.add(loss); spike != want {
+			t.Errorf("step %d: loss %v, spike %v (usual %v)", i, loss, spike, usual)
+		}
+	}
+	var noisy spikeDetector
+	for i := range 200 {
+		if usual, spike := noisy.add(1 + float64(i*7919%13)/6); spike {
+			t.Errorf("noise at step %d is called a spike (usual %v)", i, usual)
+		}
 	}
 }

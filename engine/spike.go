@@ -1,6 +1,9 @@
 package engine
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // spikeDetector finds a loss far above the recent ones.
 type spikeDetector struct {
@@ -12,6 +15,11 @@ const (
 	spikeAfter  = 20  // losses it must have seen
 	spikeSpread = 6   // in units of the median deviation
 	spikeShare  = 1.3 // and at least so many times the median
+
+	leapWindow = 8   // losses that a leap is seen against: few, so that one shows early and while the loss falls
+	leapAfter  = 5   // losses of those it needs
+	leapSpread = 2   // in units of their range, above the highest
+	leapShare  = 1.5 // and at least so many times the highest
 )
 
 // add takes in a loss and returns the usual loss before it and whether this
@@ -25,6 +33,12 @@ func (d *spikeDetector) add(loss float64) (usual float64, spike bool) {
 			deviations[i] = max(v-usual, usual-v)
 		}
 		spike = loss > usual+spikeSpread*median(deviations) && loss > spikeShare*usual
+	}
+	if last := d.recent[max(0, len(d.recent)-leapWindow):]; !spike && len(last) >= leapAfter {
+		highest := slices.Max(last)
+		if loss > highest+leapSpread*(highest-slices.Min(last)) && loss > leapShare*highest {
+			usual, spike = median(last), true
+		}
 	}
 	d.recent = append(d.recent, loss)
 	if len(d.recent) > spikeWindow {
