@@ -144,24 +144,11 @@ func (w *pageWalk) page(h *format.PageHeader, at int64) error {
 	if plain < 0 || plain > pageMost || int64(plain) > max(w.chunk.TotalUncompressedSize, pageUsual) {
 		return fmt.Errorf("a page claims %d bytes, but all of its column has %d", plain, w.chunk.TotalUncompressedSize)
 	}
-	values, encoding := int64(0), format.Plain
-	levels, packed := 0, w.chunk.Codec != format.Uncompressed
-	switch {
-	case h.DataPageHeader.Valid:
-		values, encoding = int64(h.DataPageHeader.V.NumValues), h.DataPageHeader.V.Encoding
-	case h.DataPageHeaderV2.Valid: // its levels come first, uncompressed
-		v2 := &h.DataPageHeaderV2.V
-		values, encoding = int64(v2.NumValues), v2.Encoding
-		levels = int(v2.RepetitionLevelsByteLength) + int(v2.DefinitionLevelsByteLength)
-		if min(v2.RepetitionLevelsByteLength, v2.DefinitionLevelsByteLength) < 0 || levels > size || levels > plain {
-			return fmt.Errorf("a page of %d bytes claims %d bytes of levels", size, levels)
-		}
-		packed = packed && (!v2.IsCompressed.Valid || v2.IsCompressed.V)
-	case h.DictionaryPageHeader.Valid:
-		if n := int(h.DictionaryPageHeader.V.NumValues); n < 0 || n > 8*max(size, plain) {
-			return fmt.Errorf("a dictionary of %d bytes claims %d values", plain, n)
-		}
+	c, err := w.contents(h)
+	if err != nil {
+		return err
 	}
+	values, encoding, levels, packed := c.values, c.encoding, c.levels, c.packed
 	if !h.DictionaryPageHeader.Valid {
 		if values < 0 || values > w.values {
 			return fmt.Errorf("a page claims %d values, but its column has %d left", values, w.values)
@@ -176,7 +163,6 @@ func (w *pageWalk) page(h *format.PageHeader, at int64) error {
 	}
 	front, body := w.data[:levels], w.data[levels:]
 	if packed {
-		var err error
 		if body, err = w.unpack(body, plain-levels); err != nil {
 			return err
 		}
@@ -188,6 +174,37 @@ func (w *pageWalk) page(h *format.PageHeader, at int64) error {
 		return w.insideV2(front, body, h, values)
 	}
 	return nil
+}
+
+// pageContents is what a page's header says of its data.
+type pageContents struct {
+	values   int64 // 0 for a dictionary
+	encoding format.Encoding
+	levels   int  // bytes of levels that come first, uncompressed
+	packed   bool // the rest is compressed
+}
+
+// contents reads a page's header, whose sizes page has checked.
+func (w *pageWalk) contents(h *format.PageHeader) (pageContents, error) {
+	size, plain := int(h.CompressedPageSize), int(h.UncompressedPageSize)
+	c := pageContents{encoding: format.Plain, packed: w.chunk.Codec != format.Uncompressed}
+	switch {
+	case h.DataPageHeader.Valid:
+		c.values, c.encoding = int64(h.DataPageHeader.V.NumValues), h.DataPageHeader.V.Encoding
+	case h.DataPageHeaderV2.Valid:
+		v2 := &h.DataPageHeaderV2.V
+		c.values, c.encoding = int64(v2.NumValues), v2.Encoding
+		c.levels = int(v2.RepetitionLevelsByteLength) + int(v2.DefinitionLevelsByteLength)
+		if min(v2.RepetitionLevelsByteLength, v2.DefinitionLevelsByteLength) < 0 || c.levels > size || c.levels > plain {
+			return c, fmt.Errorf("a page of %d bytes claims %d bytes of levels", size, c.levels)
+		}
+		c.packed = c.packed && (!v2.IsCompressed.Valid || v2.IsCompressed.V)
+	case h.DictionaryPageHeader.Valid:
+		if n := int(h.DictionaryPageHeader.V.NumValues); n < 0 || n > 8*max(size, plain) {
+			return c, fmt.Errorf("a dictionary of %d bytes claims %d values", plain, n)
+		}
+	}
+	return c, nil
 }
 
 // looksInto says whether a page's data are read: pages of text are too large
@@ -298,7 +315,7 @@ func (w *pageWalk) inside(body []byte, e format.Encoding, values int64) error {
 // checkValues checks values whose encoding says how many they are.
 func checkValues(b []byte, e format.Encoding, values int64) error {
 	switch e {
-	case format.RLEDictionary, format.PlainDictionary:
+	case format.RLEDictionary, format.PlainDictionary: //nolint:staticcheck // older writers use it
 		if len(b) > 0 {
 			return checkRuns(b[1:], 1<<min(b[0], 32)-1, values)
 		}
