@@ -8,6 +8,20 @@ import (
 	"testing"
 )
 
+// packsOf describes every sequence of data.
+func packsOf(t *testing.T, data Dataset) map[string]bool {
+	t.Helper()
+	all := map[string]bool{}
+	for i := range data.Len() {
+		e, err := data.At(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[fmt.Sprint(e.Rows, e.InputIDs, e.Labels, e.SeqLengths)] = true
+	}
+	return all
+}
+
 // TestPackedWithAgreesWithAll looks each row up in its sequences and compares
 // with the sequences that All makes of all rows.
 func TestPackedWithAgreesWithAll(t *testing.T) {
@@ -27,14 +41,7 @@ func TestPackedWithAgreesWithAll(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := map[string]bool{}
-			for i := range data.Len() {
-				e, err := data.At(i)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all[fmt.Sprint(e.Rows, e.InputIDs, e.Labels, e.SeqLengths)] = true
-			}
+			all := packsOf(t, data)
 			for _, i := range []int{0, 7, 999, 1000, 1149, 1150, 2299} {
 				found, err := p.PackedWith(context.Background(), i)
 				if err != nil || len(found) == 0 {
@@ -69,14 +76,7 @@ func TestPackedAmongAgreesWithAll(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := map[string]bool{}
-			for i := range data.Len() {
-				e, err := data.At(i)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all[fmt.Sprint(e.Rows, e.InputIDs, e.Labels, e.SeqLengths)] = true
-			}
+			all := packsOf(t, data)
 			lengths := make([]RowLength, len(rows))
 			for i := range lengths {
 				n := 1 + i*7%23

@@ -226,19 +226,24 @@ func (g *GGUF) converted(plan []planned, dtype string) iter.Seq2[Tensor, func() 
 	}
 }
 
-// unpairRows undoes llama.cpp's row order for rope on neighbouring pairs: within each head of n rows, stored row
-// 2i+h is row h·n/2+i of transformers' layout, whose rope pairs the two halves.
+// unpairRows undoes llama.cpp's row order for rope on neighbouring pairs.
 func unpairRows(values []float32, rows, heads int) []float32 {
 	out := make([]float32, len(values))
-	width, perHead := len(values)/rows, rows/heads
+	eachRow(len(values), rows, heads, func(paired, halved, width int) {
+		copy(out[halved:halved+width], values[paired:paired+width])
+	})
+	return out
+}
+
+// eachRow calls move with where every row of width values begins in both orders: within each head of n rows, row 2i+h
+// of llama.cpp's is row h·n/2+i of transformers' layout, whose rope pairs the two halves.
+func eachRow(values, rows, heads int, move func(paired, halved, width int)) {
+	width, perHead := values/rows, rows/heads
 	for head := range heads {
 		for r := range perHead {
-			from := (head*perHead + r) * width
-			to := (head*perHead + r%2*(perHead/2) + r/2) * width
-			copy(out[to:to+width], values[from:from+width])
+			move((head*perHead+r)*width, (head*perHead+r%2*(perHead/2)+r/2)*width, width)
 		}
 	}
-	return out
 }
 
 func (g *GGUF) writeTexts(outDir string, c *modelConfig, tokenizer *ggufTokenizer) error {

@@ -15,8 +15,6 @@ import (
 type exportedModel struct {
 	modelConfig
 	RopeParameters map[string]any `json:"rope_parameters"`
-	DType          string         `json:"dtype"`
-	SlidingWindow  *int           `json:"sliding_window"`
 
 	dir    string
 	name   string // general.architecture
@@ -229,13 +227,8 @@ func (m *exportedModel) encode(p planned, t Tensor) ([]byte, error) {
 // pairRows is the inverse of [unpairRows]: transformers' two halves of a head become llama.cpp's neighbouring pairs.
 func pairRows(values []float32, rows, heads int) []float32 {
 	out := make([]float32, len(values))
-	width, perHead := len(values)/rows, rows/heads
-	for head := range heads {
-		for r := range perHead {
-			to := (head*perHead + r) * width
-			from := (head*perHead + r%2*(perHead/2) + r/2) * width
-			copy(out[to:to+width], values[from:from+width])
-		}
-	}
+	eachRow(len(values), rows, heads, func(paired, halved, width int) {
+		copy(out[paired:paired+width], values[halved:halved+width])
+	})
 	return out
 }
