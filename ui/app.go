@@ -233,8 +233,10 @@ func (noticeOverMsg) apply(a *app) tea.Cmd {
 // View draws the screen.
 func (a *app) View() tea.View {
 	lines := a.screen()
+	cursor := takeCursor(lines, a.w)
 	a.pace.took(lines)
 	v := tea.NewView(strings.Join(lines, "\n"))
+	v.Cursor = cursor
 	v.AltScreen = true
 	v.MouseMode = tea.MouseModeCellMotion
 	v.WindowTitle = "sftui"
@@ -263,7 +265,7 @@ func (a *app) screen() []string {
 	foot := a.footLines()
 	lines = append(lines[:a.h-len(foot)], block(foot, a.w, len(foot))...)
 	for _, d := range a.stack {
-		lines = overlay(lines, d.view(a, a.w, a.h), a.w)
+		lines = overlay(unmarked(lines), d.view(a, a.w, a.h), a.w)
 	}
 	return lines
 }

@@ -71,5 +71,9 @@ func (e *editor) view(t *theme, w, h int) []string {
 	if e.in.Height() != h {
 		e.in.SetHeight(h)
 	}
-	return block(strings.Split(e.in.View(), "\n"), w, h)
+	lines := strings.Split(e.in.View(), "\n")
+	for i, l := range lines {
+		lines[i] = markCursor(t, inkPlain, l)
+	}
+	return block(lines, w, h)
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // field is one line of text that is being typed: a text input of Bubbles that
-// wears the theme and never draws what would move the terminal's cursor.
+// wears the theme and never draws what would move the terminal's cursor; that
+// one stands where the next character goes (markCursor).
 type field struct {
 	in         textinput.Model
 	ready      bool
@@ -74,5 +75,5 @@ func (f *field) view(t *theme, w int) string {
 		f.in.SetWidth(room)
 		f.in.SetCursor(f.in.Position())
 	}
-	return fit(f.in.View(), w)
+	return fit(markCursor(t, inkInput, f.in.View()), w)
 }

@@ -108,9 +108,9 @@ func newTheme(dark bool) *theme {
 		t.open[i], t.close[i], _ = strings.Cut(st.Render(probe), probe)
 	}
 	typed, hint := styles[inkInput], styles[inkDim]
-	// The cursor does not blink: a screen at rest sends nothing over a slow line.
-	t.input = textinput.Styles{Focused: textinput.StyleState{Text: typed, Placeholder: hint}, Cursor: textinput.CursorStyle{Color: p.blue}}
-	t.area = textarea.Styles{Focused: textarea.StyleState{Placeholder: hint, Selection: styles[inkSelected]}, Cursor: textarea.CursorStyle{Color: p.blue}}
+	// The cursor that they draw is only reversed, which markCursor looks for.
+	t.input = textinput.Styles{Focused: textinput.StyleState{Text: typed, Placeholder: hint}}
+	t.area = textarea.Styles{Focused: textarea.StyleState{Placeholder: hint, Selection: styles[inkSelected]}}
 	t.help = help.Styles{ShortKey: styles[inkKey], Ellipsis: hint}
 	return t
 }
