@@ -11,6 +11,7 @@ package ui
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,13 @@ type app struct {
 	now     func() time.Time
 	leaving bool
 	pace    pace
-	recent  recent
+	// readFolder and stat look into the file system, in commands alone, which wait
+	// for it no longer than patience.
+	readFolder func(dir string) ([]os.DirEntry, error)
+	stat       func(path string) (os.FileInfo, error)
+	patience   time.Duration
+
+	recent recent
 
 	start    *startPage
 	data     *dataPage
@@ -56,7 +63,8 @@ type notice struct {
 
 // newApp makes the workbench; it does nothing until Init.
 func newApp(ctx context.Context, o Options) *app {
-	a := &app{ctx: ctx, opt: o, th: newTheme(true), lang: parseLanguage(o.Lang), now: time.Now, page: pageStart}
+	a := &app{ctx: ctx, opt: o, th: newTheme(true), lang: parseLanguage(o.Lang), now: time.Now, page: pageStart,
+		readFolder: os.ReadDir, stat: os.Stat, patience: diskPatience}
 	a.pace.wake = make(chan struct{}, 1)
 	a.start = &startPage{a: a}
 	a.data = newDataPage(a)

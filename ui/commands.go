@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -153,14 +152,17 @@ func tail(path string) string {
 	return strings.ToValidUTF8(string(buf[:n]), "�")
 }
 
-// startRun writes the recipe into a new run folder and starts the process, from
-// the weights of a checkpoint when from names one; with resume it goes on with
-// a folder that exists.
+// startRun writes the recipe into a run folder, a new one when dir is "", and
+// starts the process, from the weights of a checkpoint when from names one; with
+// resume it goes on with a folder that exists.
 func (a *app) startRun(dir string, recipe []byte, from string, resume bool) tea.Cmd {
-	start := a.opt.StartRun
+	start, root, model, now := a.opt.StartRun, a.opt.RunsRoot, a.data.modelName(), a.now()
 	return func() tea.Msg {
 		if start == nil {
 			return runStartedMsg{err: errors.New("this program cannot start runs; use `sftui train`")}
+		}
+		if dir == "" {
+			dir = run.NewDir(root, model, now)
 		}
 		r, err := run.Create(dir)
 		if err != nil {
@@ -325,59 +327,5 @@ func (a *app) deleteRun(dir string) tea.Cmd {
 			err = os.RemoveAll(dir)
 		}
 		return runDeletedMsg{dir, err}
-	}
-}
-
-// completePaths lists the folders, and the files with one of the endings, that
-// what is typed could become; without endings it lists folders only. A file that
-// is typed to its end is listed whatever its ending.
-func completePaths(open func(a *app, path string) tea.Cmd, endings ...string) func(p *picker, text string) {
-	var fixed []pick
-	ready := false
-	return func(p *picker, text string) {
-		if !ready {
-			fixed, ready = append([]pick(nil), p.items...), true
-		}
-		p.items = append([]pick(nil), fixed...)
-		if text == "" {
-			text = "./"
-		}
-		pattern := text
-		if home, err := os.UserHomeDir(); err == nil && strings.HasPrefix(text, "~/") {
-			pattern = filepath.Join(home, text[2:])
-			if strings.HasSuffix(text, "/") {
-				pattern += "/"
-			}
-		}
-		if strings.ContainsAny(pattern, "*?[") {
-			return
-		}
-		matches, err := filepath.Glob(pattern + "*")
-		if err != nil {
-			return
-		}
-		listed := 0
-		_, last := filepath.Split(pattern)
-		for _, m := range matches {
-			if strings.HasPrefix(filepath.Base(m), ".") && !strings.HasPrefix(last, ".") {
-				continue // hidden, until its dot is typed
-			}
-			note := ""
-			if info, err := os.Stat(m); err == nil {
-				note = size(uint64(info.Size()))
-				if info.IsDir() {
-					note, m = p.folder, m+"/"
-				} else if m != pattern && !slices.Contains(endings, strings.ToLower(filepath.Ext(m))) {
-					continue
-				}
-			}
-			if listed++; listed > 200 {
-				break
-			}
-			if !strings.HasPrefix(m, text) && strings.HasPrefix(text, "./") {
-				m = "./" + m
-			}
-			p.items = append(p.items, pick{text: m, note: note, always: true, do: func(a *app) tea.Cmd { return open(a, m) }})
-		}
 	}
 }

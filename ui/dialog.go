@@ -147,8 +147,7 @@ type picker struct {
 	free  func(a *app, text string) tea.Cmd // what enter does with a text that matches nothing
 	// freeHint says so; without it that it is opened.
 	freeHint string
-	folder   string                       // what a folder is called, beside its name
-	typed    func(p *picker, text string) // called after each change of the text
+	paths    *paths // completes what is typed to files; nil where it is no path
 }
 
 // pick is one line of a picker.
@@ -160,9 +159,6 @@ type pick struct {
 
 // filter keeps the items in which every word of the text occurs.
 func (p *picker) filter() {
-	if p.typed != nil {
-		p.typed(p, p.in.String())
-	}
 	words := strings.Fields(strings.ToLower(p.in.String()))
 	p.shown = p.shown[:0]
 	for i, it := range p.items {
@@ -198,6 +194,11 @@ func (p *picker) view(a *app, w, h int) []string {
 			}
 		}
 		lines = append(lines, " "+a.th.paint(inkDim, msg))
+	}
+	if p.paths != nil {
+		if state := p.paths.state(a, p.in.String()); state != "" {
+			lines[1] = " " + a.th.paint(inkDim, state)
+		}
 	}
 	return a.th.pane(p.title, lines, bw, bh, true)
 }
@@ -239,6 +240,7 @@ func (p *picker) press(a *app, k tea.KeyPressMsg) tea.Cmd {
 			p.in = *newField(p.items[p.shown[p.list.Cursor()]].text)
 			p.list.Home()
 			p.filter()
+			return p.complete(a)
 		}
 	case "enter":
 		a.pop()
@@ -252,6 +254,7 @@ func (p *picker) press(a *app, k tea.KeyPressMsg) tea.Cmd {
 		if p.in.press(k) {
 			p.list.Home()
 			p.filter()
+			return p.complete(a)
 		}
 	}
 	return nil
@@ -259,7 +262,6 @@ func (p *picker) press(a *app, k tea.KeyPressMsg) tea.Cmd {
 
 // ask opens a picker.
 func (a *app) ask(p *picker) {
-	p.folder = a.t("folder")
 	p.filter()
 	a.push(p)
 }

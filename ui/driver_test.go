@@ -126,7 +126,7 @@ func (d *driver) take(msg tea.Msg) {
 // waits reports whether a command passes time: its function is known by name.
 func waits(cmd tea.Cmd) bool {
 	name := runtimeName(reflect.ValueOf(cmd).Pointer())
-	for _, slow := range []string{"watch", "readChat", "waitExit", "tea.Tick", "v2.Tick", ".Tick", "listen"} {
+	for _, slow := range []string{"watch", "readChat", "waitExit", "tea.Tick", "v2.Tick", ".Tick", "listen", "stillListing"} {
 		if strings.Contains(name, slow) {
 			return true
 		}

@@ -41,10 +41,24 @@ func (p *runsPage) export(kind exportKind) tea.Cmd {
 	case exportCSV:
 		title, path = a.t("Write the steps as CSV to which file?"), name+".csv"
 	}
-	if wd, err := os.Getwd(); err == nil {
-		path = filepath.Join(wd, path)
+	return func() tea.Msg {
+		if wd, err := os.Getwd(); err == nil {
+			path = filepath.Join(wd, path)
+		}
+		return exportAskMsg{kind: kind, dirs: dirs, title: title, path: path}
 	}
-	a.ask(&picker{title: title, in: *newField(path), free: func(a *app, path string) tea.Cmd { return a.writeExport(kind, dirs, path) }})
+}
+
+// exportAskMsg asks where runs are written to.
+type exportAskMsg struct {
+	kind        exportKind
+	dirs        []string
+	title, path string
+}
+
+func (m exportAskMsg) apply(a *app) tea.Cmd {
+	a.ask(&picker{title: m.title, in: *newField(m.path), freeHint: a.t("enter writes it there."),
+		free: func(a *app, path string) tea.Cmd { return a.writeExport(m.kind, m.dirs, path) }})
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"errors"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -268,12 +270,33 @@ func (p *recipePage) write() tea.Cmd {
 
 // askWrite writes the recipe, after a question when another file is there.
 func (a *app) askWrite(path string) tea.Cmd {
-	write := func(a *app) tea.Cmd { return a.writeRecipe(path, a.recipe.r.Clone(), a.recipe.source) }
-	if path == a.recipe.path || !exists(path) {
+	if path == a.recipe.path {
+		return a.writeRecipe(path, a.recipe.r.Clone(), a.recipe.source)
+	}
+	ctx, stat, patience := a.ctx, a.stat, a.patience
+	return func() tea.Msg {
+		err, ok, _ := within(ctx, patience, func() error { _, err := stat(path); return err })
+		return writeAskedMsg{path: path, exists: err == nil, late: !ok}
+	}
+}
+
+// writeAskedMsg tells whether the file that the recipe is to be written to is
+// there already, or that its folder does not answer.
+type writeAskedMsg struct {
+	path         string
+	exists, late bool
+}
+
+func (m writeAskedMsg) apply(a *app) tea.Cmd {
+	write := func(a *app) tea.Cmd { return a.writeRecipe(m.path, a.recipe.r.Clone(), a.recipe.source) }
+	switch {
+	case m.late:
+		return a.fail(errors.New(a.tf("%s does not answer, so the recipe was not written: choose a file elsewhere with w", filepath.Dir(m.path))))
+	case !m.exists:
 		return write(a)
 	}
 	a.push(&question{title: a.t("Write into a file that exists?"),
-		lines:   []string{a.tf("%s is there already and is not the file that this recipe was read from. Its comments stay, its values become those of this recipe.", visible(path))},
+		lines:   []string{a.tf("%s is there already and is not the file that this recipe was read from. Its comments stay, its values become those of this recipe.", visible(m.path))},
 		choices: []choice{{"enter", a.t("write"), write}}})
 	return nil
 }

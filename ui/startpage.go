@@ -107,9 +107,7 @@ func (a *app) askData() tea.Cmd {
 	p := &picker{title: a.t("Open which data? A file, a folder, a glob or owner/name of a hub"), free: open}
 	p.items = []pick{{text: "sftui:sample", note: a.t("chat rows that come with sftui"), do: func(a *app) tea.Cmd { return open(a, "sftui:sample") }}}
 	p.items = a.recentPicks(a.recent.Data, p.items, open)
-	p.typed = completePaths(open, ".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".zst")
-	a.ask(p)
-	return nil
+	return a.askPath(p, open, ".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".gz", ".zst")
 }
 
 // askModel asks for another model.
@@ -126,9 +124,7 @@ func (a *app) askModel() tea.Cmd {
 	p := &picker{title: a.t("Which model? A folder, a GGUF file or owner/name of a hub"), free: open}
 	p.items = []pick{{text: small, note: a.t("small, comes with sftui"), do: func(a *app) tea.Cmd { return open(a, small) }}}
 	p.items = a.recentPicks(a.recent.Models, p.items, open)
-	p.typed = completePaths(open, ".gguf")
-	a.ask(p)
-	return nil
+	return a.askPath(p, open, ".gguf")
 }
 
 // askRecipe asks for another recipe.
@@ -143,16 +139,12 @@ func (a *app) askRecipe() tea.Cmd {
 		p.items = append(p.items, pick{text: e.Name, note: note, do: func(a *app) tea.Cmd { return open(a, e.Name) }})
 	}
 	p.items = a.recentPicks(a.recent.Recipes, p.items, open)
-	p.typed = completePaths(open, ".yaml", ".yml")
-	a.ask(p)
-	return nil
+	return a.askPath(p, open, ".yaml", ".yml")
 }
 
 // askRun asks for a run folder from elsewhere.
 func (a *app) askRun() tea.Cmd {
 	open := func(a *app, path string) tea.Cmd { return tea.Batch(a.openRun(path), a.goTo(pageTrain)) }
 	p := &picker{title: a.t("Open which run folder? One of sftui, or of transformers (trainer_state.json)"), free: open}
-	p.typed = completePaths(open)
-	a.ask(p)
-	return nil
+	return a.askPath(p, open)
 }

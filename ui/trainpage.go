@@ -201,8 +201,7 @@ func (p *trainPage) begin(recipe []byte, from string) tea.Cmd {
 	a := p.a
 	a.page, p.weights = pageTrain, ""
 	p.busy = a.t("starting a process for the run")
-	dir := run.NewDir(a.opt.RunsRoot, a.data.modelName(), a.now())
-	return a.startRun(dir, recipe, from, false)
+	return a.startRun("", recipe, from, false)
 }
 
 // goOn starts the process of a run that was stopped, at its last checkpoint.
