@@ -33,13 +33,17 @@ func adapterRules() []rule {
 		{"adapter-on-head", SeverityError, "lora_target_modules", func(r *Recipe) *clash {
 			return when(r.UsePeft && slices.Contains(r.LoraTargetModules, "lm_head"),
 				"TRL refuses an adapter on lm_head, because its loss multiplies with the head's own weight and would never train it.",
-				"TRL 拒绝在 lm_head 上加适配器，因为损失直接使用该层自身的权重，适配器不会被训练。", "lora_target_modules", "all-linear")
+				"TRL 拒绝在 lm_head 上加适配器，因为损失直接使用该层自身的权重，适配器不会被训练。", "lora_target_modules", withoutHead(r.LoraTargetModules))
 		}},
 		{"one-target-is-a-pattern", SeverityNote, "lora_target_modules", func(r *Recipe) *clash {
-			one := len(r.LoraTargetModules) == 1 && r.LoraTargetModules[0] != "all-linear"
-			return when(r.UsePeft && one,
-				fmt.Sprintf("sftui adapts every layer whose name ends in %s, but TRL takes a single entry of lora_target_modules as a pattern for whole names and would find no layer.", strings.Join(r.LoraTargetModules, "")),
-				fmt.Sprintf("sftui 会适配名称以 %s 结尾的每一层，但 TRL 把 lora_target_modules 的单个条目当作整名的模式，会找不到任何层。", strings.Join(r.LoraTargetModules, "")), "lora_target_modules", "[q_proj, v_proj]")
+			if !r.UsePeft || len(r.LoraTargetModules) != 1 {
+				return nil
+			}
+			name := r.LoraTargetModules[0]
+			plain := name != "all-linear" && name != "lm_head" && !isPattern(name)
+			return when(plain,
+				fmt.Sprintf("sftui adapts every layer whose name ends in %s, but TRL takes a single entry of lora_target_modules as a pattern for whole names and would find no layer.", name),
+				fmt.Sprintf("sftui 会适配名称以 %s 结尾的每一层，但 TRL 把 lora_target_modules 的单个条目当作整名的模式，会找不到任何层。", name), "lora_target_modules", endingIn(name))
 		}},
 		{"dropout-on-parameters", SeverityError, "lora_target_parameters lora_dropout", func(r *Recipe) *clash {
 			return when(r.UsePeft && len(r.LoraTargetParameters) > 0 && r.LoraDropout > 0,
@@ -69,3 +73,28 @@ func adapterRules() []rule {
 		}},
 	}
 }
+
+// withoutHead is the list of target modules without lm_head, which all-linear
+// leaves out too.
+func withoutHead(modules []string) string {
+	rest := slices.DeleteFunc(slices.Clone(modules), func(m string) bool { return m == "lm_head" })
+	switch len(rest) {
+	case 0:
+		return "all-linear"
+	case 1:
+		return endingIn(rest[0])
+	}
+	return "[" + strings.Join(rest, ", ") + "]"
+}
+
+// endingIn is a list with one pattern, which TRL and sftui read alike, for all
+// layers whose names end in a module's.
+func endingIn(module string) string {
+	if isPattern(module) {
+		return "['" + module + "']"
+	}
+	return `['.*\.` + module + `']`
+}
+
+// isPattern tells a regular expression from a module's plain name.
+func isPattern(entry string) bool { return strings.ContainsAny(entry, `*+?()[]{}|^$\`) }

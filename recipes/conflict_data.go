@@ -22,7 +22,7 @@ func packingRules() []rule {
 		{"eval-packing-without-max-length", SeverityError, "eval_packing max_length", func(r *Recipe) *clash {
 			return when(!r.Packing && r.EvalPacks() && r.MaxLength == nil,
 				"eval_packing fills rows up to max_length, but max_length is null.",
-				"eval_packing 要把行填满到 max_length，而 max_length 为 null。", "max_length", "1024")
+				"eval_packing 要把行填满到 max_length，而 max_length 为 null。", "eval_packing", "false")
 		}},
 		{"padding-free-with-max-length", SeverityError, "padding_free max_length packing", func(r *Recipe) *clash {
 			return when(r.PaddingFree && !r.Packing && r.MaxLength != nil && !r.skipsPreparation(),
@@ -41,9 +41,13 @@ func packingRules() []rule {
 		}},
 		{"packing-attention", SeverityNote, "packing attn_implementation", func(r *Recipe) *clash {
 			flash := strings.Contains(r.AttnImplementation, "flash")
+			fix := Fix{"attn_implementation", "flash_attention_2"}
+			if r.onCPU() || r.Arithmetic() == "float32" {
+				fix = Fix{} // flash attention cannot be asked for here
+			}
 			return when((r.Packing && r.PackingStrategy != "wrapped" || r.PaddingFree) && !flash,
 				"In TRL packed rows are kept apart only by flash attention; sftui masks them with every attention, so here the result is right, but the same recipe in TRL may leak between rows.",
-				"在 TRL 中只有 flash attention 能把打包的行隔开；sftui 用任何注意力实现都加掩码，因此这里结果正确，但同一配方在 TRL 中可能串行。", "attn_implementation", "flash_attention_2")
+				"在 TRL 中只有 flash attention 能把打包的行隔开；sftui 用任何注意力实现都加掩码，因此这里结果正确，但同一配方在 TRL 中，行与行之间可能互相泄漏。", fix.Key, fix.Value)
 		}},
 	}
 }
@@ -89,7 +93,7 @@ func sourceRules() []rule {
 		{"long-rows-without-limit", SeverityNote, "long_rows max_length", func(r *Recipe) *clash {
 			return when(r.LongRows != "truncate" && r.MaxLength == nil,
 				fmt.Sprintf("long_rows %s never applies, because max_length is null.", r.LongRows),
-				fmt.Sprintf("max_length 为 null，long_rows %s 不会起作用。", r.LongRows), "max_length", "1024")
+				fmt.Sprintf("max_length 为 null，long_rows %s 不会起作用。", r.LongRows), "long_rows", "truncate")
 		}},
 		{"keep-end", SeverityNote, "truncation_mode", func(r *Recipe) *clash {
 			return when(r.TruncationMode == "keep_end",

@@ -15,7 +15,7 @@ func evalRules() []rule {
 func evalDataRules() []rule {
 	return []rule{
 		{"eval-without-data", SeverityError, "eval_strategy eval_dataset_name eval_holdout dataset_test_split", func(r *Recipe) *clash {
-			return when(r.EvalStrategy != "no" && !r.HasEvalData() && (r.localData() || r.DatasetMixture != nil && r.DatasetName == ""),
+			return when(r.EvalStrategy != "no" && !r.canEvaluate(),
 				fmt.Sprintf("eval_strategy %s asks for evaluation, but nothing says on which rows: %s has no test split of its own.", r.EvalStrategy, orMixture(r.DatasetName)),
 				fmt.Sprintf("eval_strategy %s 要求评估，却没有说明用哪些行：%s 没有自己的测试划分。", r.EvalStrategy, orMixture(r.DatasetName)), "eval_holdout", "0.02")
 		}},
@@ -27,7 +27,7 @@ func evalDataRules() []rule {
 		{"eval-data-unused", SeverityNote, "eval_strategy eval_dataset_name eval_holdout", func(r *Recipe) *clash {
 			return when(r.EvalStrategy == "no" && !r.EvalOnStart && (r.EvalDatasetName != "" || r.EvalHoldout > 0),
 				"Rows are set aside for evaluation, but eval_strategy is no, so they are never used.",
-				"已为评估留出数据，但 eval_strategy 为 no，永远不会用到。", "eval_strategy", "steps")
+				"已为评估留出数据，但 eval_strategy 为 no，永远不会用到。", "eval_strategy", r.evaluating())
 		}},
 		{"two-eval-sources", SeverityNote, "eval_dataset_name eval_holdout", func(r *Recipe) *clash {
 			return when(r.EvalDatasetName != "" && r.EvalHoldout > 0,
@@ -57,9 +57,13 @@ func evalStepRules() []rule {
 		}},
 		{"eval-after-the-end", SeverityWarning, "eval_steps max_steps eval_delay", lateEvaluation},
 		{"samples-without-eval", SeverityNote, "sample_prompts eval_strategy", func(r *Recipe) *clash {
-			return when(len(r.SamplePrompts) > 0 && r.EvalStrategy == "no",
+			fix := Fix{"eval_strategy", r.evaluating()}
+			if !r.canEvaluate() {
+				fix = Fix{"sample_prompts", "null"}
+			}
+			return when(len(r.SamplePrompts) > 0 && r.EvalStrategy == "no" && !r.EvalOnStart,
 				"sample_prompts are answered at each evaluation, but eval_strategy is no.",
-				"sample_prompts 在每次评估时回答，而 eval_strategy 为 no。", "eval_strategy", "steps")
+				"sample_prompts 在每次评估时回答，而 eval_strategy 为 no。", fix.Key, fix.Value)
 		}},
 		{"eval-batch-large", SeverityNote, "per_device_eval_batch_size per_device_train_batch_size", func(r *Recipe) *clash {
 			return when(r.EvalStrategy != "no" && r.PerDeviceEvalBatchSize >= 8 && r.PerDeviceEvalBatchSize > 4*r.PerDeviceTrainBatchSize,
@@ -98,9 +102,13 @@ func bestRules() []rule {
 		}},
 		{"best-steps", SeverityError, "load_best_model_at_end save_steps eval_steps", bestSteps},
 		{"best-without-eval", SeverityError, "save_strategy eval_strategy", func(r *Recipe) *clash {
+			fix := Fix{"eval_strategy", r.evaluating()}
+			if !r.canEvaluate() {
+				fix = Fix{"save_strategy", "steps"}
+			}
 			return when(r.SaveStrategy == "best" && r.EvalStrategy == "no",
 				"save_strategy best saves when an evaluation improves, but eval_strategy is no, so nothing would ever be saved.",
-				"save_strategy best 在评估变好时保存，而 eval_strategy 为 no，因此永远不会保存。", "eval_strategy", "steps")
+				"save_strategy best 在评估变好时保存，而 eval_strategy 为 no，因此永远不会保存。", fix.Key, fix.Value)
 		}},
 		{"best-without-metric", SeverityError, "save_strategy metric_for_best_model", func(r *Recipe) *clash {
 			return when(r.SaveStrategy == "best" && r.MetricForBestModel == "" && !r.LoadBestModelAtEnd,
@@ -137,8 +145,12 @@ func bestSteps(r *Recipe) *clash {
 		fmt.Sprintf("load_best_model_at_end 要求 save_steps（%g）是 eval_steps（%g）的整数倍，使每个检查点都经过评估。", r.SaveSteps, every), "save_steps", trimFloat(every))
 }
 
-// bestFixKey and bestFixValue make the two strategies equal by changing the one that is off.
+// bestFixKey and bestFixValue make the two strategies equal by changing the one
+// that is off; without rows to evaluate on there is no best model to be found.
 func bestFixKey(r *Recipe) string {
+	if r.EvalStrategy == "no" && !r.canEvaluate() {
+		return "load_best_model_at_end"
+	}
 	if r.EvalStrategy == "no" {
 		return "eval_strategy"
 	}
@@ -148,6 +160,9 @@ func bestFixKey(r *Recipe) string {
 func bestFixValue(r *Recipe) string {
 	if r.EvalStrategy != "no" {
 		return r.EvalStrategy
+	}
+	if !r.canEvaluate() {
+		return "false"
 	}
 	if r.SaveStrategy == "no" {
 		return "steps"
@@ -168,4 +183,19 @@ func orMixture(name string) string {
 		return "dataset_mixture"
 	}
 	return name
+}
+
+// canEvaluate reports whether there may be rows to evaluate on: the recipe names
+// some, or its data is on a hub and may have a split for them.
+func (r *Recipe) canEvaluate() bool {
+	return r.HasEvalData() || !r.localData() && (r.DatasetMixture == nil || r.DatasetName != "")
+}
+
+// evaluating is the strategy that switches evaluation on without more: the steps
+// where the recipe counts them, else after every epoch.
+func (r *Recipe) evaluating() string {
+	if r.EvalSteps != nil && *r.EvalSteps > 0 {
+		return "steps"
+	}
+	return "epoch"
 }

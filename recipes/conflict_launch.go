@@ -24,7 +24,7 @@ func launchRules() []rule {
 			on, _ := r.FsdpConfig["activation_checkpointing"].(bool)
 			return when(on && r.Checkpointing(),
 				"fsdp_config switches on FSDP's own activation checkpointing while gradient_checkpointing is on too; transformers refuses both.",
-				"fsdp_config 启用了 FSDP 自己的激活检查点，而 gradient_checkpointing 也启用；transformers 会拒绝。", "gradient_checkpointing", "false")
+				"fsdp_config 启用了 FSDP 自己的激活检查点，而 gradient_checkpointing 也启用；transformers 会拒绝。", r.checkpointingSwitch(), "false")
 		}},
 		{"zero3-adapter-checkpointing", SeverityWarning, "deepspeed use_peft gradient_checkpointing_kwargs", func(r *Recipe) *clash {
 			explicit, set := r.CheckpointingKwargs()["use_reentrant"].(bool)
@@ -51,7 +51,7 @@ func launchRules() []rule {
 			size, _ := asFloat(r.ParallelismConfig["cp_size"])
 			return when(size > 1 && (r.Packing || r.EvalPacks()),
 				"Context parallelism drops the mask that keeps packed rows apart; TRL refuses it with packing.",
-				"上下文并行会丢掉隔开打包行的掩码，TRL 拒绝与 packing 同用。", "packing", "false")
+				"上下文并行会丢掉隔开打包行的掩码，TRL 拒绝与 packing 同用。", "parallelism_config", unset(r.ParallelismConfig, "cp_size"))
 		}},
 		{"accumulation-twice", SeverityError, "accelerator_config gradient_accumulation_steps", func(r *Recipe) *clash {
 			inner, _ := r.AcceleratorConfig["gradient_accumulation_kwargs"].(Object)

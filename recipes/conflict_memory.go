@@ -24,7 +24,7 @@ func memoryRules() []rule {
 		{"liger-config-unused", SeverityNote, "liger_kernel_config use_liger_kernel", func(r *Recipe) *clash {
 			return when(len(r.LigerKernelConfig) > 0 && !r.UseLigerKernel,
 				"liger_kernel_config is given, but use_liger_kernel is off.",
-				"给出了 liger_kernel_config，但 use_liger_kernel 未启用。", "use_liger_kernel", "true")
+				"给出了 liger_kernel_config，但 use_liger_kernel 未启用。", "liger_kernel_config", "null")
 		}},
 		{"one-row-steps", SeverityWarning, "per_device_train_batch_size gradient_accumulation_steps", func(r *Recipe) *clash {
 			return when(r.PerDeviceTrainBatchSize*r.GradientAccumulationSteps == 1 && !r.Packing,
@@ -33,19 +33,23 @@ func memoryRules() []rule {
 		}},
 		{"huge-steps", SeverityWarning, "per_device_train_batch_size gradient_accumulation_steps", func(r *Recipe) *clash {
 			rows := r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps
+			fix := Fix{"gradient_accumulation_steps", fmt.Sprint(max(1, 256/max(1, r.PerDeviceTrainBatchSize)))}
+			if r.PerDeviceTrainBatchSize > 2048 {
+				fix = Fix{"per_device_train_batch_size", fmt.Sprint(max(1, 256/max(1, r.GradientAccumulationSteps)))}
+			}
 			return when(rows > 2048,
 				fmt.Sprintf("Each step takes %d rows (%d × %d), so a data set of usual size gives only a handful of steps.", rows, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps),
-				fmt.Sprintf("每步用 %d 行（%d × %d），普通大小的数据集只有寥寥数步。", rows, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps), "gradient_accumulation_steps", "8")
+				fmt.Sprintf("每步用 %d 行（%d × %d），普通大小的数据集只有寥寥数步。", rows, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps), fix.Key, fix.Value)
 		}},
 		{"batch-on-one-side", SeverityNote, "per_device_train_batch_size gradient_accumulation_steps gradient_checkpointing", func(r *Recipe) *clash {
 			return when(r.PerDeviceTrainBatchSize >= 32 && r.GradientAccumulationSteps == 1 && !r.Checkpointing(),
-				fmt.Sprintf("%d rows at once without checkpointing is what usually runs out of memory; half the batch with twice the accumulation gives the same steps.", r.PerDeviceTrainBatchSize),
-				fmt.Sprintf("一次 %d 行且不用检查点最容易显存不足；批减半、累积加倍，步子相同。", r.PerDeviceTrainBatchSize), "gradient_accumulation_steps", "2")
+				fmt.Sprintf("%d rows at once without checkpointing is what usually runs out of memory; checkpointing, or half the batch with twice the accumulation, gives the same steps in less.", r.PerDeviceTrainBatchSize),
+				fmt.Sprintf("一次 %d 行且不用激活检查点最容易显存不足；启用激活检查点，或批大小减半、梯度累积加倍，每步训练不变而更省显存。", r.PerDeviceTrainBatchSize), r.checkpointingSwitch(), "true")
 		}},
 		{"offloading-without-checkpointing", SeverityNote, "activation_offloading gradient_checkpointing", func(r *Recipe) *clash {
 			return when(r.ActivationOffloading && !r.Checkpointing(),
 				"activation_offloading moves every activation to main memory when checkpointing is off, which is very slow.",
-				"未启用检查点时，activation_offloading 会把所有激活搬到内存，非常慢。", "gradient_checkpointing", "true")
+				"未启用激活检查点时，activation_offloading 会把所有激活值搬到内存，非常慢。", r.checkpointingSwitch(), "true")
 		}},
 	}...)
 }
@@ -74,7 +78,7 @@ func checkpointingRules() []rule {
 				"训练时 use_cache 只会占用显存；生成样例总会使用缓存。", "use_cache", "false")
 		}},
 		{"reentrant-with-peft", SeverityWarning, "gradient_checkpointing_kwargs use_peft", func(r *Recipe) *clash {
-			return when(r.Checkpointing() && r.reentrant() && r.UsePeft,
+			return when(r.Checkpointing() && r.reentrant() && r.UsePeft && r.zeroStage() != 3, // where TRL needs it so
 				"use_reentrant true with an adapter: the frozen embeddings give inputs without gradients, and reentrant checkpointing then trains nothing unless they are patched.",
 				"适配器加 use_reentrant true：冻结的词向量输入没有梯度，可重入检查点会什么都训练不到，除非打补丁。", r.checkpointingKey(), edited(r.CheckpointingKwargs(), Object{"use_reentrant": false}))
 		}},
@@ -91,7 +95,7 @@ func checkpointingRules() []rule {
 		{"selective-without-checkpointing", SeverityError, "gradient_checkpointing_kwargs gradient_checkpointing", func(r *Recipe) *clash {
 			return when(r.selective() && !r.Checkpointing(),
 				"gradient_checkpointing_kwargs asks for selective checkpointing, but gradient_checkpointing is off.",
-				"gradient_checkpointing_kwargs 要求选择性检查点，但 gradient_checkpointing 未启用。", "gradient_checkpointing", "true")
+				"gradient_checkpointing_kwargs 要求选择性检查点，但 gradient_checkpointing 未启用。", r.checkpointingSwitch(), "true")
 		}},
 		{"selective-reentrant", SeverityError, "gradient_checkpointing_kwargs", func(r *Recipe) *clash {
 			return when(r.selective() && r.reentrant(),
@@ -101,7 +105,7 @@ func checkpointingRules() []rule {
 		{"checkpointing-settings-unused", SeverityNote, "gradient_checkpointing_kwargs gradient_checkpointing", func(r *Recipe) *clash {
 			return when(len(r.CheckpointingKwargs()) > 0 && !r.Checkpointing() && !r.selective(),
 				"gradient_checkpointing_kwargs is given, but gradient_checkpointing is off.",
-				"给出了 gradient_checkpointing_kwargs，但 gradient_checkpointing 未启用。", "gradient_checkpointing", "true")
+				"给出了 gradient_checkpointing_kwargs，但 gradient_checkpointing 未启用。", r.checkpointingKey(), "null")
 		}},
 		{"two-checkpointing-names", SeverityWarning, "activation_checkpointing gradient_checkpointing", func(r *Recipe) *clash {
 			return when(r.ActivationCheckpointing != nil && r.IsSet("gradient_checkpointing") && *r.ActivationCheckpointing != r.GradientCheckpointing,
@@ -118,6 +122,14 @@ func (r *Recipe) checkpointingKey() string {
 		return "activation_checkpointing_kwargs"
 	}
 	return "gradient_checkpointing_kwargs"
+}
+
+// checkpointingSwitch is the option that decides on checkpointing.
+func (r *Recipe) checkpointingSwitch() string {
+	if r.ActivationCheckpointing != nil {
+		return "activation_checkpointing"
+	}
+	return "gradient_checkpointing"
 }
 
 // reentrant reports whether PyTorch's older checkpointing is asked for.

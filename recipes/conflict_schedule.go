@@ -100,9 +100,13 @@ func schedulerKwargsRules() []rule {
 		}},
 		{"scheduler-settings", SeverityError, "lr_scheduler_kwargs lr_scheduler_type", unknownSchedulerKwargs},
 		{"adaptive-schedule-without-eval", SeverityError, "lr_scheduler_type eval_strategy", func(r *Recipe) *clash {
+			fix := Fix{"eval_strategy", r.evaluating()}
+			if !r.canEvaluate() {
+				fix = Fix{"lr_scheduler_type", "cosine"}
+			}
 			return when((r.LrSchedulerType == "reduce_lr_on_plateau" || r.LrSchedulerType == "greedy") && r.EvalStrategy == "no",
 				fmt.Sprintf("lr_scheduler_type %s follows the evaluation loss, but eval_strategy is no.", r.LrSchedulerType),
-				fmt.Sprintf("lr_scheduler_type %s 依据评估损失调整，而 eval_strategy 为 no。", r.LrSchedulerType), "eval_strategy", "steps")
+				fmt.Sprintf("lr_scheduler_type %s 依据评估损失调整，而 eval_strategy 为 no。", r.LrSchedulerType), fix.Key, fix.Value)
 		}},
 	}
 }
