@@ -4,8 +4,16 @@ import (
 	"github.com/gomlx/compute"
 )
 
-// loss runs the head over the trained positions, chunk by chunk, and returns the gradient of x when asked for.
-func (s *Session) loss(p *pass, x compute.Buffer, m *Micro, gradients bool) (dx compute.Buffer, err error) {
+// found is what one chunk of the head found, on the device until everything else of the pass is queued: reading it at once
+// would leave the device without work while the rest is launched.
+type found struct {
+	loss, right compute.Buffer // [chunk]
+	targets     []target
+}
+
+// loss runs the head over the trained positions, chunk by chunk, and returns the gradient of x when asked for. What it
+// finds it leaves in the pass, for read.
+func (s *Session) loss(p *pass, x compute.Buffer, gradients bool) (dx compute.Buffer, err error) {
 	n, h, chunk := p.shape.Positions(), s.model.Config.HiddenSize, s.headChunk()
 	if gradients {
 		if dx, err = s.zeros([]int{n, h}); err != nil {
@@ -14,7 +22,7 @@ func (s *Session) loss(p *pass, x compute.Buffer, m *Micro, gradients bool) (dx 
 	}
 	for start := 0; start < len(p.targets); start += chunk {
 		targets := p.targets[start:min(start+chunk, len(p.targets))]
-		next, err := s.lossChunk(p, x, dx, targets, m, gradients)
+		next, err := s.lossChunk(p, x, dx, targets, gradients)
 		if err != nil {
 			free(dx)
 			return nil, err
@@ -25,7 +33,7 @@ func (s *Session) loss(p *pass, x compute.Buffer, m *Micro, gradients bool) (dx 
 }
 
 // lossChunk runs the head over one chunk of trained positions; dx is replaced by dx plus what flows back.
-func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, m *Micro, gradients bool) (compute.Buffer, error) {
+func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, gradients bool) (compute.Buffer, error) {
 	n, chunk := p.shape.Positions(), s.headChunk()
 	at, ids := make([]int32, chunk), make([]int32, chunk)
 	for i := range ids {
@@ -43,11 +51,12 @@ func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, m *
 	if err != nil {
 		return nil, err
 	}
-	defer func() { free(outputs...) }()
-	if err := m.add(outputs[0], outputs[1], targets, chunk); err != nil || !gradients {
-		return nil, err
+	p.found = append(p.found, found{outputs[0], outputs[1], targets})
+	if !gradients {
+		return nil, nil
 	}
 	rest := outputs[2:]
+	defer free(rest[0])
 	put, err := s.putProgram(n, chunk)
 	if err != nil {
 		return nil, err
@@ -66,7 +75,6 @@ func (s *Session) lossChunk(p *pass, x, dx compute.Buffer, targets []target, m *
 	if s.head.trainable {
 		s.head.grad = rest[0]
 	}
-	outputs = outputs[:3] // the others are gradients that live on
 	return moved, nil
 }
 
@@ -101,20 +109,22 @@ func (s *Session) runHead(n int, x, at compute.Buffer, ids []int32, gradients bo
 	return head.run(inputs...)
 }
 
-// add reads a chunk's losses.
-func (m *Micro) add(loss, right compute.Buffer, targets []target, chunk int) error {
-	losses, err := download(loss, chunk)
-	if err != nil {
-		return err
-	}
-	rights, err := download(right, chunk)
-	if err != nil {
-		return err
-	}
-	for i, t := range targets {
-		m.LossSum += float64(losses[i])
-		m.RowLossSum[t.sequence] += float64(losses[i])
-		m.Correct += int64(rights[i])
+// read adds up what the pass's chunks found; it waits for the head, not for what was queued behind it.
+func (m *Micro) read(p *pass, chunk int) error {
+	for _, f := range p.found {
+		losses, err := download(f.loss, chunk)
+		if err != nil {
+			return err
+		}
+		rights, err := download(f.right, chunk)
+		if err != nil {
+			return err
+		}
+		for i, t := range f.targets {
+			m.LossSum += float64(losses[i])
+			m.RowLossSum[t.sequence] += float64(losses[i])
+			m.Correct += int64(rights[i])
+		}
 	}
 	return nil
 }

@@ -60,8 +60,8 @@ func (s *Session) accumulate(group []*weight, grads []compute.Buffer) error {
 	return nil
 }
 
-// squares returns the sum of the squares of a group's gradients.
-func (s *Session) squares(group []*weight) (float64, error) {
+// squares returns the sums of the squares of a group's gradients [len(group)], on the device.
+func (s *Session) squares(group []*weight) (compute.Buffer, error) {
 	key := groupKey("squares", group)
 	program, err := s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
@@ -76,23 +76,68 @@ func (s *Session) squares(group []*weight) (float64, error) {
 		})
 	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	var inputs []compute.Buffer
 	for _, w := range group {
 		inputs = append(inputs, w.grad)
 	}
-	sums, err := one(program.run(inputs...))
+	return one(program.run(inputs...))
+}
+
+// totalSquares is the sum of the squares of all gradients. All groups' programs are queued, and their results brought
+// together, before the first is read: it waits for the device once.
+func (s *Session) totalSquares() (total float64, err error) {
+	var sums []compute.Buffer
+	defer func() { free(sums...) }()
+	for _, group := range s.groups {
+		for _, w := range group {
+			if err := s.zeroGrad(w); err != nil {
+				return 0, err
+			}
+		}
+		sum, err := s.squares(group)
+		if err != nil {
+			return 0, err
+		}
+		sums = append(sums, sum)
+	}
+	join, err := s.joinProgram()
 	if err != nil {
 		return 0, err
 	}
-	defer free(sums)
-	values, err := download(sums, len(group))
-	total := 0.0
-	for _, v := range values {
-		total += float64(v)
+	joined, err := one(join.run(sums...))
+	if err != nil {
+		return 0, err
 	}
-	return total, err
+	defer free(joined)
+	values, err := download(joined, len(s.trained()))
+	if err != nil {
+		return 0, err
+	}
+	for _, group := range s.groups {
+		part := 0.0
+		for _, v := range values[:len(group)] {
+			part += float64(v)
+		}
+		total += part
+		values = values[len(group):]
+	}
+	return total, nil
+}
+
+// joinProgram puts the results of squares of all groups side by side.
+func (s *Session) joinProgram() (*program, error) {
+	const key = "join"
+	return s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			var parts []*graph.Node
+			for i, group := range s.groups {
+				parts = append(parts, b.float(fmt.Sprint("sums", i), len(group)))
+			}
+			return []*graph.Node{graph.Concatenate(parts, 0)}
+		})
+	})
 }
 
 // Step divides the accumulated gradients by the number of trained tokens, clips them by their global norm
@@ -102,18 +147,9 @@ func (s *Session) Step(lr, maxGradNorm float64, trained int64) (Step, error) {
 	if trained <= 0 {
 		return Step{}, fmt.Errorf("a step needs at least one trained token")
 	}
-	total := 0.0
-	for _, group := range s.groups {
-		for _, w := range group {
-			if err := s.zeroGrad(w); err != nil {
-				return Step{}, err
-			}
-		}
-		sum, err := s.squares(group)
-		if err != nil {
-			return Step{}, err
-		}
-		total += sum
+	total, err := s.totalSquares()
+	if err != nil {
+		return Step{}, err
 	}
 	s.trimAfterCompiling()
 	norm := math.Sqrt(total) / float64(trained)

@@ -18,6 +18,7 @@ type pass struct {
 	random   []compute.Buffer // by layer when dropout is on, else one for all
 	noise    compute.Buffer   // NEFTune's random state, nil without
 	level    compute.Buffer   // NEFTune's magnitude
+	found    []found          // by the head, in the order of the targets
 }
 
 // begin uploads a layout. Training draws this pass's random numbers from the seed and the pass's number alone, so
@@ -119,6 +120,9 @@ func (p *pass) free() {
 	free(p.cos...)
 	free(p.sin...)
 	free(p.random...)
+	for _, f := range p.found {
+		free(f.loss, f.right)
+	}
 }
 
 // embedIDs runs the embedding.
@@ -214,13 +218,15 @@ func (s *Session) Micro(b Batch) (Micro, error) {
 	if err != nil {
 		return Micro{}, err
 	}
-	dx, err := s.loss(p, x, &m, true)
+	dx, err := s.loss(p, x, true)
 	free(x)
 	if err != nil {
 		return Micro{}, err
 	}
 	s.noteShape(l.shape)
-	err = s.backward(p, t, dx)
+	if err = s.backward(p, t, dx); err == nil {
+		err = m.read(p, s.headChunk())
+	}
 	s.trimAfterCompiling()
 	s.restrain()
 	return m, err
@@ -246,7 +252,9 @@ func (s *Session) Eval(b Batch) (Micro, error) {
 		return Micro{}, err
 	}
 	defer free(x)
-	_, err = s.loss(p, x, &m, false)
+	if _, err = s.loss(p, x, false); err == nil {
+		err = m.read(p, s.headChunk())
+	}
 	return m, err
 }
 
