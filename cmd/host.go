@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"io"
+	"path/filepath"
 
 	"sftui/engine"
 	"sftui/setup"
@@ -13,6 +14,7 @@ import (
 func host(w io.Writer) engine.Host {
 	report := setup.Print(w)
 	return engine.Host{
+		Compiled: compiledPrograms(),
 		ResolveModel: func(ctx context.Context, nameOrPath, revision string) (string, error) {
 			return setup.ResolveModel(ctx, nameOrPath, revision, report)
 		},
@@ -20,4 +22,14 @@ func host(w io.Writer) engine.Host {
 			return setup.Plugin(ctx, kind, report)
 		},
 	}
+}
+
+// compiledPrograms is the folder of compiled programs; "" keeps none, where
+// there is no cache folder.
+func compiledPrograms() string {
+	cache, err := setup.CacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "compiled")
 }

@@ -31,6 +31,8 @@ type Host struct {
 	ResolveModel func(ctx context.Context, nameOrPath, revision string) (dir string, err error)
 	// Plugin returns the folder of the XLA plugin of a kind ("cpu", "cuda").
 	Plugin func(ctx context.Context, kind string) (string, error)
+	// Compiled is a folder where compiled programs are kept for later processes; "" keeps none.
+	Compiled string
 
 	// open stands in for a device and a session in tests of the loop.
 	open func(ctx context.Context, kind string, c compute.Config) (*Opened, error)
@@ -57,6 +59,7 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 	if err != nil {
 		return nil, err
 	}
+	dev.KeepCompiled(h.Compiled)
 	if c.DType == "" {
 		c.DType = defaultType(dev.Kind)
 	}

@@ -35,9 +35,10 @@ type Device struct {
 	Name    string // what to show: "CPU (2 cores)", "NVIDIA H200"
 	Warning string // set when the device is much slower than it could be: how much, and why
 
-	mu    sync.Mutex
-	usage usage
-	gpu   *gpu
+	plugin string // the file, "" without one
+	mu     sync.Mutex
+	usage  usage
+	gpu    *gpu
 }
 
 // PluginFinder returns the PJRT plugin of a kind (CPU or CUDA): its .so, or the folder that holds it.
@@ -114,7 +115,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %s", so, lastReason(err))
 	}
-	d = &Device{Backend: backend, Kind: kind, Name: cpuName()}
+	d = &Device{Backend: backend, Kind: kind, Name: cpuName(), plugin: so}
 	if kind == CUDA {
 		dispatchAhead(backend)
 		if d.gpu = openGPU(); d.gpu == nil {
