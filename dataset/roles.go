@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,7 +39,7 @@ func (p *Preparer) roles(w *work) []RoleSpan {
 // messageSpans finds the messages' own text in what the template wrote; what
 // lies between belongs to the template.
 func (p *Preparer) messageSpans(w *work) []charSpan {
-	messages := rowMessages(w.converted)
+	messages := p.rowMessages(w.converted)
 	ends := p.messageEnds(w, messages)
 	var spans []charSpan
 	at := 0
@@ -49,23 +50,24 @@ func (p *Preparer) messageSpans(w *work) []charSpan {
 		}
 		role, _ := message.Get("role")
 		span := charSpan{role: fmt.Sprint(role), message: i}
+		known := ends[i] >= at
 		end := len(w.text)
-		if ends != nil {
-			end = ends[i]
+		if next := slices.IndexFunc(ends[i:], func(e int) bool { return e >= at }); next >= 0 {
+			end = ends[i+next]
 		}
-		start := locate(w.text[at:end], contentText(message))
+		start := locate(w.text[at:end], contentText(message), known)
 		switch {
 		case start >= 0:
 			span.start = at + start
 			span.end = span.start + len(contentText(message))
-		case ends != nil: // tool calls, or content that the template rewrote
+		case known: // tool calls, or content that the template rewrote
 			span.start, span.end = at, end
 		default:
 			continue
 		}
 		spans = append(spans, span)
 		at = span.end
-		if ends != nil {
+		if known {
 			at = end
 		}
 	}
@@ -73,32 +75,34 @@ func (p *Preparer) messageSpans(w *work) []charSpan {
 }
 
 // messageEnds are where each message's text ends, found by rendering the chat
-// up to it; nil where the template does not write a chat's beginning as it
-// writes the whole.
+// up to it; -1 where the template does not write that beginning as it writes it
+// in the whole, and for the messages of a long chat but its last.
 func (p *Preparer) messageEnds(w *work, messages []any) []int {
-	if len(messages) > maxRoleRenders {
-		return nil
-	}
 	ends := make([]int, len(messages))
 	at := 0
 	for i := range messages {
+		ends[i] = -1
 		if i == len(messages)-1 {
 			ends[i] = len(w.text)
 			break
 		}
-		part, err := p.renderAlone(w.converted, messages[:i+1])
-		if err != nil || len(part.Text) < at || !strings.HasPrefix(w.text, part.Text) {
-			return nil
+		if i >= maxRoleRenders {
+			continue
 		}
-		at = len(part.Text)
-		ends[i] = at
+		part, err := p.renderAlone(w.converted, messages[:i+1])
+		if err == nil && len(part.Text) >= at && strings.HasPrefix(w.text, part.Text) {
+			at = len(part.Text)
+			ends[i] = at
+		}
 	}
 	return ends
 }
 
-// rowMessages are the messages of a converted row, prompt and completion in one.
-func rowMessages(row Row) []any {
-	if value, ok := row.Get("prompt"); ok {
+// rowMessages are the messages of a converted row, prompt and completion in
+// one. A row of mixed data has the columns of the other rows too, without values.
+func (p *Preparer) rowMessages(row Row) []any {
+	if p.plan.prompted {
+		value, _ := row.Get("prompt")
 		prompt, _ := value.([]any)
 		value, _ = row.Get("completion")
 		completion, _ := value.([]any)
@@ -116,13 +120,17 @@ func contentText(message Row) string {
 	return strings.TrimSpace(text)
 }
 
-// locate is where the last occurrence of content begins in text, -1 for none.
-// The last, because a template may put text of its own before the message.
-func locate(text, content string) int {
-	if content == "" {
+// locate is where content begins in text, -1 for none. Where the text ends with
+// the message it is the last occurrence, because a template may put text of its
+// own before the message; else the first, because later messages may say the same.
+func locate(text, content string, ends bool) int {
+	switch {
+	case content == "":
 		return -1
+	case ends:
+		return strings.LastIndex(text, content)
 	}
-	return strings.LastIndex(text, content)
+	return strings.Index(text, content)
 }
 
 // tokenRolesOf turns spans of the text (in bytes, in order) into spans of

@@ -146,11 +146,11 @@ func (p *Preparer) Text(i int) (string, error) {
 	return w.text, nil
 }
 
-// renderAlone renders messages of a row for a look at their parts.
+// renderAlone renders messages of a row, by the template that wrote them all, for a look at their parts.
 func (p *Preparer) renderAlone(row Row, messages []any) (jinja.Rendered, error) {
 	r, err := p.chat.request(row)
 	if err != nil {
 		return jinja.Rendered{}, err
 	}
-	return p.chat.render(r, messages, false, false)
+	return p.chat.render(r, messages, false, p.o.AssistantOnlyLoss)
 }

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/dataset"
+	"sftui/engine"
 	"sftui/recipes"
 )
 
@@ -101,7 +102,7 @@ func openSet(ctx context.Context, o Options, r *recipes.Recipe, spec, model stri
 		}
 	}
 	lines.say("reading the tokenizer of " + model)
-	tok, err := dataset.OpenTokenizer(dir)
+	tok, err := engine.OpenTokenizer(dir, r)
 	if err != nil {
 		return nil, dir, errors.Join(err, src.Close())
 	}

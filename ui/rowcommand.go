@@ -106,7 +106,7 @@ func (s *dataSet) tokens(v *dataset.View) []tokenView {
 	}
 	for _, r := range v.Roles {
 		for i := max(r.Start, 0); i < min(r.End, len(out)); i++ {
-			out[i].role = r.Role
+			out[i].role, out[i].message = r.Role, r.Message+1
 		}
 	}
 	return out

@@ -51,9 +51,13 @@ type tokenView struct {
 	id      int32
 	text    string // what it stands for, or its own spelling
 	role    string
+	message int // of the chat, from 1; 0 where it belongs to none
 	trained bool
 	special bool
 }
+
+// same reports whether two tokens belong to the same message.
+func (t tokenView) same(o tokenView) bool { return t.role == o.role && t.message == o.message }
 
 // plain is a stage as text without colours, for the clipboard.
 func (v *rowView) plain(stage int) string {
@@ -214,7 +218,7 @@ func (f *flow) announce(i int) {
 	switch {
 	case i < f.announced, f.v.borders != nil:
 	case t.role != "":
-		if i == 0 || f.v.tokens[i-1].role != t.role {
+		if i == 0 || !f.v.tokens[i-1].same(t) {
 			f.roleLine(i)
 		}
 	case i == 0 || t.special && f.used == 0:
@@ -232,10 +236,10 @@ func (f *flow) announce(i int) {
 
 // roleLine names the role of the tokens from i on and whether they are trained.
 func (f *flow) roleLine(i int) {
-	role := f.v.tokens[i].role
+	first := f.v.tokens[i]
 	trained, n := 0, 0
 	for at, t := range f.v.tokens[i:] {
-		if t.role != role {
+		if !t.same(first) {
 			break
 		}
 		n++
@@ -244,9 +248,12 @@ func (f *flow) roleLine(i int) {
 		}
 	}
 	f.announced = i + 1
-	name := role
-	if name == "" {
+	name := first.role
+	switch {
+	case name == "":
 		name = f.tr("template")
+	case first.message > 0:
+		name += " · " + fmt.Sprintf(f.tr("message %s"), count(first.message))
 	}
 	amount := fmt.Sprintf(f.tr("%s tokens"), count(n))
 	if n == 1 {
@@ -354,8 +361,12 @@ func (v *rowView) idTable(th *theme, from, h, w int) []string {
 			label, color = "cut", inkCut
 		}
 		head := fmt.Sprintf("%s %s  ", fitLeft(count(i), 7), fitLeft(fmt.Sprint(t.id), 7))
-		line := head + th.paint(color, fit(visible(t.text), max(8, w-len(head)-22))) + " " +
-			th.paint(inkDim, fitLeft(label, 7)+"  "+fit(visible(t.role), 10))
+		whose := visible(t.role)
+		if t.message > 0 {
+			whose += " " + count(t.message)
+		}
+		line := head + th.paint(color, fit(visible(t.text), max(8, w-len(head)-25))) + " " +
+			th.paint(inkDim, fitLeft(label, 7)+"  "+fit(whose, 13))
 		lines = append(lines, fit(line, w))
 	}
 	return lines

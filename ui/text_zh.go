@@ -100,6 +100,7 @@ var chinesePages = map[string]string{
 	"max_length %s keeps from here: %s tokens before are cut":     "max_length %s 从此处保留：之前的 %s 个词元被截去",
 	"max_length %s cuts here: %s tokens lost, %s of them trained": "max_length %s 在此截断：丢失 %s 个词元，其中 %s 个参与训练",
 	", the end token too":         "，结束词元也丢失",
+	"message %s":                  "第 %s 条",
 	"template":                    "模板",
 	"%s · %s tokens, not trained": "%s · %s 词元，不训练",
 	"%s · %s tokens, all trained": "%s · %s 词元，全部训练",

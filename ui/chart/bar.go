@@ -5,16 +5,11 @@ import "strings"
 // eighths are bars of rising height.
 var eighths = []rune(" ▁▂▃▄▅▆▇█")
 
-// Bars draws values as one row of block bars, scaled to the largest. Values
-// that are not finite or not positive leave a blank; anything positive shows
-// at least the lowest bar, so that a thin tail stays visible.
-func Bars(values []float64, width int) string {
-	return strings.Join(Columns(values, width, 1), "")
-}
-
-// Columns draws values as bars over height rows of width cells, from the top.
-// More values than cells are merged by their sum, so that a histogram keeps
-// its mass.
+// Columns draws values as bars over height rows of width cells, from the top,
+// scaled to the largest. Values that are not finite or not positive leave a
+// blank; anything positive shows at least the lowest bar, so that a thin tail
+// stays visible. More values than cells are merged by their sum, so that a
+// histogram keeps its mass.
 func Columns(values []float64, width, height int) []string {
 	if width <= 0 || height <= 0 {
 		return nil

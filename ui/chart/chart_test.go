@@ -170,7 +170,7 @@ func TestColumnsAndGauge(t *testing.T) {
 	if rows[1][0:1] != " " || !strings.HasSuffix(rows[0], "█") || strings.Contains(rows[1][:1], "▁") {
 		t.Errorf("columns: %q", rows)
 	}
-	tail := Bars([]float64{1e6, 1}, 2)
+	tail := Columns([]float64{1e6, 1}, 2, 1)[0]
 	if []rune(tail)[1] != '▁' {
 		t.Errorf("the thin tail vanished: %q", tail)
 	}
