@@ -12,11 +12,9 @@ GO      ?= go
 # The linker finds libtokenizers.a here.
 export CGO_ENABLED := 1
 export CGO_LDFLAGS := -O2 -g -L$(CACHE)/native/tokenizers-$(TOKENIZERS_VERSION)
-# NVIDIA's header marks functions as deprecated that its Go binding wraps all the same.
-export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
-# simd speeds up the pure Go backend; it exists on amd64 only.
 # NVIDIA's bindings wrap every call there is, the deprecated ones too; gcc would fill the screen with that.
 export CGO_CFLAGS := -O2 -g -Wno-deprecated-declarations
+# simd speeds up the pure Go backend; it exists on amd64 only.
 ifeq ($(shell $(GO) env GOARCH),amd64)
 export GOEXPERIMENT := simd
 endif

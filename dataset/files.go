@@ -296,13 +296,3 @@ func (c *concat) Close() error {
 	}
 	return first
 }
-
-// Ready reports how many of src's rows are known so far and whether that is
-// all of them, without waiting: a large JSON file is counted while its first
-// rows are already there.
-func Ready(src Source) (rows int, complete bool) {
-	if r, ok := src.(incremental); ok {
-		return r.Ready()
-	}
-	return src.Len(), true
-}

@@ -203,38 +203,6 @@ func (e *LengthEstimate) means(rows []weighted, total float64) {
 	}
 }
 
-// HistogramBin counts rows whose length is at least From and below To.
-type HistogramBin struct {
-	From, To int
-	Rows     float64 // estimated while the scan goes on
-}
-
-// Histogram divides the lengths into bins of equal width, the last of which
-// takes all rows from its start on. With upTo 0 it ends at the longest row.
-func (s *Scan) Histogram(bins, upTo int) []HistogramBin {
-	rows := s.sampleView().rows
-	if bins <= 0 || len(rows) == 0 {
-		return nil
-	}
-	longest := 0
-	for _, r := range rows {
-		longest = max(longest, r.Tokens)
-	}
-	if upTo <= 0 || upTo > longest {
-		upTo = longest + 1
-	}
-	width := max(1, (upTo+bins-1)/bins)
-	out := make([]HistogramBin, bins)
-	for i := range out {
-		out[i].From, out[i].To = i*width, (i+1)*width
-	}
-	out[bins-1].To = max(out[bins-1].To, longest+1)
-	for _, r := range rows {
-		out[min(r.Tokens/width, bins-1)].Rows += r.weight
-	}
-	return out
-}
-
 // Classes counts the rows in n classes of equal width on a logarithmic scale
 // from lo to hi tokens, estimated while the scan goes on; lengths outside fall
 // into the first or the last class.

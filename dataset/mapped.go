@@ -111,9 +111,6 @@ func (m *Mapped) Len() int { return m.rows }
 // Fingerprint is what the rows were prepared from and with.
 func (m *Mapped) Fingerprint() string { return m.fingerprint }
 
-// Row is At, so that a Mapped can stand for the RowPreparer that filled it.
-func (m *Mapped) Row(i int) (Example, error) { return m.At(i) }
-
 // At decodes row i. Text and the view data are not kept in the file.
 func (m *Mapped) At(i int) (Example, error) {
 	m.mu.RLock()

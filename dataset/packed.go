@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// StagePacked is the stage after truncated when rows are packed.
-const StagePacked = "packed"
-
 // PackedWith are the sequences that raw row i goes into: one, or several where
 // packing cuts long rows. Rows are packed a thousand at a time, so this
 // prepares no more than the thousand that row i is packed with. Rows holds the

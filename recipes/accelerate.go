@@ -2,7 +2,6 @@ package recipes
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -43,16 +42,7 @@ func IsAccelerate(data []byte) bool {
 	return err == nil && root != nil && looksLikeAccelerate(root)
 }
 
-// LoadAccelerate reads a launch configuration.
-func LoadAccelerate(path string) (*Accelerate, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("accelerate configuration %s cannot be read: %w", path, err)
-	}
-	return ParseAccelerate(path, data)
-}
-
-// ParseAccelerate reads a launch configuration from memory.
+// ParseAccelerate reads a launch configuration; name is its file's, for errors.
 func ParseAccelerate(name string, data []byte) (*Accelerate, error) {
 	root, perr := parseYAML(name, data)
 	if perr != nil {
@@ -214,17 +204,4 @@ func (a *Accelerate) kind() (english, chinese string) {
 	default:
 		return "Launch type " + a.Kind + ".", "启动类型 " + a.Kind + "。"
 	}
-}
-
-// Suggest returns the changes that make the recipe's steps on one device equal
-// to what the configuration would have launched.
-func (a *Accelerate) Suggest(r *Recipe) []Fix {
-	var out []Fix
-	if n := a.replicas(); n > 1 {
-		out = append(out, Fix{"gradient_accumulation_steps", fmt.Sprint(r.GradientAccumulationSteps * n)})
-	}
-	if a.Precision == "bf16" && !r.ComputesBf16() {
-		out = append(out, Fix{"bf16", "true"})
-	}
-	return out
 }

@@ -149,16 +149,6 @@ func Fields() []Field {
 	return out
 }
 
-// FieldOf returns one option by its key.
-func FieldOf(key string) (Field, bool) {
-	for _, f := range Fields() {
-		if f.Key == key {
-			return f, true
-		}
-	}
-	return Field{}, false
-}
-
 // doc turns a text file's entry into an explanation.
 func (t docText) doc(l Language) Doc {
 	return Doc{Short: t.Short, What: t.What, When: t.When, Interactions: t.Interactions,

@@ -101,8 +101,5 @@ type Note struct {
 // Notes returns what there is to say about how the recipe was read, in order.
 func (r *Recipe) Notes() []Note { return append([]Note(nil), r.notes...) }
 
-// Source returns the path of the file the recipe was read from, "" when none.
-func (r *Recipe) Source() string { return r.source }
-
 // IsSet reports whether the option was given a value by anything but the default.
 func (r *Recipe) IsSet(key string) bool { return r.origins[key].Kind != OriginDefault }

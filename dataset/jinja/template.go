@@ -54,12 +54,6 @@ func (t *Template) named(err error) error {
 	return err
 }
 
-// HasGeneration tells whether the template marks what the assistant says with {% generation %}.
-func (t *Template) HasGeneration() bool { return t.generation }
-
-// Name returns the name given to Parse.
-func (t *Template) Name() string { return t.name }
-
 // Render renders the template over vars, a row's columns for instance. Names
 // that vars lacks are undefined, the globals of chat templates apart.
 func (t *Template) Render(vars *Dict, lim Limits) (string, error) {
