@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -223,16 +224,47 @@ func findingsToJSON(list []findings.Finding) []findingJSON {
 func printFindings(list []findings.Finding, rows int, lang recipes.Language, s streams) error {
 	marks := map[recipes.Severity]string{recipes.SeverityError: "✗", recipes.SeverityWarning: "▲", recipes.SeverityNote: "·"}
 	for _, f := range list {
-		if _, err := fmt.Fprintf(s.out, "%s %s: %s%s\n", marks[f.Severity], f.ID, f.Message, remedyText(f)); err != nil {
+		if _, err := fmt.Fprintf(s.out, "%s %s: %s%s\n%s", marks[f.Severity], f.ID, f.Message, remedyText(f), rowsText(f, lang)); err != nil {
 			return err
 		}
 	}
-	last := fmt.Sprintf("%d findings; %d rows checked.\n", len(list), rows)
+	last := fmt.Sprintf("findings: %d; rows checked: %d.\n", len(list), rows)
 	if lang == recipes.Chinese {
 		last = fmt.Sprintf("%d 条发现；已检查 %d 行。\n", len(list), rows)
 	}
 	_, err := fmt.Fprint(s.err, last)
 	return err
+}
+
+// rowsNamed is how many rows a line of text names; --json gives a thousand.
+const rowsNamed = 12
+
+// rowsText is a line that names a finding's rows, counted from 0 as everywhere;
+// "" where there are none or all rows are meant.
+func rowsText(f findings.Finding, lang recipes.Language) string {
+	if len(f.Rows) == 0 || f.Share >= 1 {
+		return ""
+	}
+	var b strings.Builder
+	for i, row := range f.Rows {
+		if i == rowsNamed {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, row)
+	}
+	switch {
+	case lang == recipes.Chinese && f.OfEval:
+		return "    评估数据的行：" + b.String() + "\n"
+	case lang == recipes.Chinese:
+		return "    行：" + b.String() + "\n"
+	case f.OfEval:
+		return "    evaluation rows " + b.String() + "\n"
+	}
+	return "    rows " + b.String() + "\n"
 }
 
 // remedyText shows what resolves a finding: the override that does, or words.
