@@ -18,6 +18,19 @@ func trackingRules() []rule {
 			}
 			return nil
 		}},
+		{"tracker-not-fed", SeverityNote, "report_to", func(r *Recipe) *clash {
+			named := slices.DeleteFunc(slices.Clone(r.ReportTo), func(t string) bool {
+				return strings.EqualFold(t, "none") || !slices.Contains(trackers(), strings.ToLower(t))
+			})
+			return when(len(named) > 0,
+				fmt.Sprintf("report_to %s sends nothing from here: the metrics stay in the run's folder, and `sftui runs export` writes them as TensorBoard files, CSV or a page.", strings.Join(named, ", ")),
+				fmt.Sprintf("report_to %s 在这里不会发送任何内容：指标保存在运行文件夹中，可用 `sftui runs export` 导出为 TensorBoard 文件、CSV 或网页。", strings.Join(named, "、")), "report_to", "none")
+		}},
+		{"nothing-uploaded", SeverityNote, "push_to_hub", func(r *Recipe) *clash {
+			return when(r.PushToHub,
+				"push_to_hub uploads nothing from here: `sftui export` writes a folder that any hub client uploads.",
+				"push_to_hub 在这里不会上传：`sftui export` 会写出可由任何 hub 客户端上传的文件夹。", "push_to_hub", "false")
+		}},
 		{"metric-unknown", SeverityError, "metric_for_best_model", func(r *Recipe) *clash {
 			name := strings.TrimPrefix(r.MetricForBestModel, "eval_")
 			if name == "" || slices.Contains(BestMetrics(), name) || !r.ChoosesByMetric() {

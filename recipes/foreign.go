@@ -7,17 +7,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// preference stands for the trainers that share some of their keys.
+const preference = "preference (DPO, KTO, GRPO …)"
+
 // otherTrainers are keys that only the recipes of other trainers have.
 func otherTrainers() map[string]string {
 	out := map[string]string{}
 	for trainer, keys := range map[string]string{
-		"GRPO":           "reward_funcs reward_weights num_generations use_vllm max_completion_length log_completions scale_rewards num_iterations epsilon_high mask_truncated_completions steps_per_generation vllm_mode vllm_device vllm_server_host vllm_server_base_url vllm_gpu_memory_utilization use_liger_loss",
-		"DPO":            "precompute_ref_log_probs ref_adapter_name reference_free rpo_alpha f_divergence_type ld_alpha discopop_tau",
+		"GRPO":           "reward_funcs reward_weights num_generations use_vllm max_completion_length log_completions scale_rewards num_iterations epsilon_high mask_truncated_completions steps_per_generation vllm_mode vllm_device vllm_server_host vllm_server_base_url vllm_gpu_memory_utilization use_liger_loss num_generations_eval generation_batch_size importance_sampling_level repetition_penalty max_tool_calling_iterations",
+		"DPO":            "precompute_ref_log_probs ref_adapter_name reference_free rpo_alpha f_divergence_type ld_alpha discopop_tau precompute_ref_batch_size loss_weights use_weighting",
 		"KTO":            "desirable_weight undesirable_weight",
 		"reward":         "center_rewards_coefficient",
 		"PPO":            "whiten_rewards num_ppo_epochs reward_model_path vf_coef",
 		"distillation":   "teacher_model_name_or_path lmbda seq_kd",
 		"classification": "problem_type num_labels",
+		preference:       "beta max_prompt_length disable_dropout sync_ref_model ref_model_mixup_alpha ref_model_sync_steps simpo_gamma cpo_alpha",
 	} {
 		for key := range strings.FieldsSeq(keys) {
 			out[key] = trainer
@@ -26,15 +30,18 @@ func otherTrainers() map[string]string {
 	return out
 }
 
-// otherTrainer recognizes a recipe that is not for supervised fine-tuning.
+// otherTrainer recognizes a recipe that is not for supervised fine-tuning. A
+// key of one trainer tells more than one that several share.
 func otherTrainer(name string, root *yaml.Node) *Error {
+	var k *yaml.Node
+	trainer := ""
 	others := otherTrainers()
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		k := root.Content[i]
-		trainer, ok := others[k.Value]
-		if !ok {
-			continue
+		if t, ok := others[root.Content[i].Value]; ok && (trainer == "" || trainer == preference && t != preference) {
+			trainer, k = t, root.Content[i]
 		}
+	}
+	if trainer != "" {
 		return &Error{File: name, Line: k.Line, Key: k.Value,
 			Message: fmt.Sprintf("this is a recipe for %s training, to which %s belongs; sftui does supervised fine-tuning (SFT) only", trainer, k.Value)}
 	}

@@ -8,10 +8,12 @@ import (
 // TestOtherTrainers asks for one sentence that names the trainer, not one for each key.
 func TestOtherTrainers(t *testing.T) {
 	for yaml, says := range map[string]string{
-		"seed: 1\nuse_vllm: true\nreward_funcs:\n- accuracy\n": "GRPO training, to which use_vllm belongs",
-		"do_eval: true\ndo_eval: true\nnum_generations: 8\n":   "GRPO", // open-r1 has such a file: the key that is given twice is not the point
-		"precompute_ref_log_probs: true\n":                     "DPO",
-		"center_rewards_coefficient: 0.1\n":                    "reward",
+		"seed: 1\nuse_vllm: true\nreward_funcs:\n- accuracy\n":                         "GRPO training, to which use_vllm belongs",
+		"learning_rate: 5e-7\nbeta: 0.1\nloss_type: sigmoid\nmax_prompt_length: 512\n": "preference (DPO, KTO, GRPO …) training, to which beta belongs",
+		"beta: 0.1\nprecompute_ref_log_probs: true\n":                                  "DPO training, to which precompute_ref_log_probs belongs",
+		"do_eval: true\ndo_eval: true\nnum_generations: 8\n":                           "GRPO", // open-r1 has such a file: the key that is given twice is not the point
+		"precompute_ref_log_probs: true\n":                                             "DPO",
+		"center_rewards_coefficient: 0.1\n":                                            "reward",
 	} {
 		_, err := Parse("r.yaml", []byte(yaml))
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
