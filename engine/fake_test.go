@@ -34,6 +34,7 @@ type fakeTrainer struct {
 	failAt  int                 // optimizer step in which Micro fails, 0 for never
 	poison  map[int]bool        // optimizer steps whose loss is NaN
 	onMicro func(step int)      // called at each Micro
+	during  func(run.State)     // called by Eval and by SaveState
 	slow    func(compute.Shape) // called when a shape is compiled
 	memory  int64
 	perPos  int64 // bytes that a position is forecast to need
@@ -92,7 +93,12 @@ func (f *fakeTrainer) Micro(b compute.Batch) (compute.Micro, error) {
 	return f.pass(b, true), nil
 }
 
-func (f *fakeTrainer) Eval(b compute.Batch) (compute.Micro, error) { return f.pass(b, false), nil }
+func (f *fakeTrainer) Eval(b compute.Batch) (compute.Micro, error) {
+	if f.during != nil {
+		f.during(run.Evaluating)
+	}
+	return f.pass(b, false), nil
+}
 
 func (f *fakeTrainer) pass(b compute.Batch, gradients bool) compute.Micro {
 	var out compute.Micro
@@ -163,6 +169,9 @@ type fakeState struct {
 }
 
 func (f *fakeTrainer) SaveState(dir string) error {
+	if f.during != nil {
+		f.during(run.Saving)
+	}
 	data, err := json.Marshal(fakeState{f.w, f.m, f.steps})
 	if err != nil {
 		return err
@@ -322,14 +331,13 @@ func sameSteps(t *testing.T, got, want []run.Event) {
 	}
 }
 
-// waitFor polls until ok, at most ten seconds.
+// waitFor polls until ok; what takes a minute also on a busy machine does not come.
 func waitFor(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 1000 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if ok() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("waited in vain for %s", what)
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -143,34 +142,10 @@ func TestControlOfLiveRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	fake := newFake()
 	fake.onMicro = func(int) { time.Sleep(2 * time.Millisecond) }
-	type outcome struct {
-		res Result
-		err error
-	}
-	done := make(chan outcome)
-	go func() {
-		res, err := Train(context.Background(), TrainOptions{
-			Recipe: f.recipe(t, "num_train_epochs=1000"), RunDir: dir, Host: fake.host(f.model),
-		})
-		done <- outcome{res, err}
-	}()
-	var r *run.Run
-	waitFor(t, "the run to train", func() bool {
-		var err error
-		if r, err = run.Open(dir); err != nil {
-			return false
-		}
-		s, err := r.Status()
-		return err == nil && s.State == run.Training && s.Alive
-	})
+	r, wait := startRun(t, f, fake, dir, NewControl(nil), "num_train_epochs=1000")
 	send := func(c run.Command) run.Reply {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		reply, err := r.Send(ctx, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return reply
+		t.Helper()
+		return send(t, r, c)
 	}
 	if reply := send(run.Command{Verb: "dance"}); reply.OK {
 		t.Error("an unknown command was taken")
@@ -194,13 +169,13 @@ func TestControlOfLiveRun(t *testing.T) {
 	send(run.Command{Verb: run.Resume})
 	waitFor(t, "the run to go on", func() bool { return send(run.Command{Verb: run.Query}).Status.Step > step })
 	send(run.Command{Verb: run.StopAndSave})
-	out := <-done
-	if out.err != nil || out.res.State != run.Stopped {
-		t.Fatalf("%+v", out)
+	res, err := wait()
+	if err != nil || res.State != run.Stopped {
+		t.Fatalf("%+v (%v)", res, err)
 	}
 	list, err := r.Checkpoints()
-	if err != nil || len(list) != 2 || list[1].Step != out.res.Status.Step {
-		t.Errorf("checkpoints %v after step %d (%v)", list, out.res.Status.Step, err)
+	if err != nil || len(list) != 2 || list[1].Step != res.Status.Step {
+		t.Errorf("checkpoints %v after step %d (%v)", list, res.Status.Step, err)
 	}
 	if s, err := r.Status(); err != nil || s.State != run.Stopped || s.Alive {
 		t.Errorf("status %+v (%v)", s, err)

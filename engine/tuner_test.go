@@ -165,11 +165,11 @@ func TestLiveChangeBack(t *testing.T) {
 // A request during an evaluation or while a checkpoint is written comes into
 // force with the next step.
 func TestLiveChangeBetweenSteps(t *testing.T) {
-	for name, options := range map[string][]string{
-		"evaluating": {"eval_strategy=steps", "eval_steps=3", "eval_holdout=0.2"},
-		"saving":     {"save_strategy=steps", "save_steps=3"},
+	for phase, options := range map[run.State][]string{
+		run.Evaluating: {"eval_strategy=steps", "eval_steps=3", "eval_holdout=0.2"},
+		run.Saving:     {"save_strategy=steps", "save_steps=3"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(string(phase), func(t *testing.T) {
 			f := newFixture(t, 60)
 			fake, control := newFake(), NewControl(nil)
 			for rows := 1; rows <= 8; rows++ {
@@ -178,16 +178,15 @@ func TestLiveChangeBetweenSteps(t *testing.T) {
 				}
 			}
 			asked := false
-			res, err := train(t, f, fake, func(o *TrainOptions) {
-				o.Control = control
-				o.OnEvent = func(e run.Event) {
-					if e.Kind == run.KindPhase && e.Phase == name && e.Step == 3 && !asked {
-						asked = true
-						go control.Set(Change{MicroBatch: 1, Accumulation: 4}) //nolint:errcheck // the applied event shows it
-						time.Sleep(20 * time.Millisecond)
+			fake.during = func(now run.State) {
+				if now == phase && !asked {
+					asked = true
+					if err := control.Set(Change{MicroBatch: 1, Accumulation: 4}); err != nil {
+						t.Error(err)
 					}
 				}
-			}, options...)
+			}
+			res, err := train(t, f, fake, func(o *TrainOptions) { o.Control = control }, options...)
 			if err != nil {
 				t.Fatal(err)
 			}
