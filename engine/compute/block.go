@@ -61,7 +61,7 @@ func (s *Session) blockInputs(b *builder, variant int, shape Shape, training boo
 	sample := s.variants[variant].sample
 	var trained []*graph.Node
 	for i, p := range s.model.Block {
-		l.Weights[p.Name] = b.float(p.Name, p.Shape...)
+		l.Weights[p.Name] = s.weightParam(b, p.Name, sample.base[i])
 		if sample.base[i].trainable {
 			trained = append(trained, l.Weights[p.Name])
 		}
@@ -178,15 +178,19 @@ func along(y, dy *graph.Node) *graph.Node {
 }
 
 // layerBuffers are a layer's weights in the order of its programs.
-func (l *layer) layerBuffers() []compute.Buffer {
+func (s *Session) layerBuffers(l *layer) ([]compute.Buffer, error) {
 	var out []compute.Buffer
 	for _, w := range l.base {
-		out = append(out, w.value)
+		buffer, err := s.operand(w)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, buffer)
 	}
 	for _, a := range l.adapters {
 		out = append(out, a.a.value, a.b.value)
 	}
-	return out
+	return out, nil
 }
 
 // Prepare compiles the programs of a shape ahead of its first use. It is safe to call while another goroutine trains.

@@ -126,7 +126,7 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	h := b.float("h", chunk, s.model.Config.HiddenSize)
 	targets := b.int("targets", chunk)
 	weight := b.float("norm", s.norm.shape...)
-	table := b.float("table", s.head.shape...)
+	table := s.weightParam(b, "table", s.head)
 	g := b.g
 	normed := model.RMSNorm(h, weight, s.model.Config.RMSNormEps, s.model.NormOffset)
 	low, lowTable := toDType(normed, s.dtype), toDType(table, s.dtype)
@@ -185,7 +185,7 @@ func (s *Session) logitsProgram(chunk int) (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
 			h := b.float("h", chunk, s.model.Config.HiddenSize)
 			weight := b.float("norm", s.norm.shape...)
-			table := b.float("table", s.head.shape...)
+			table := s.weightParam(b, "table", s.head)
 			normed := model.RMSNorm(h, weight, s.model.Config.RMSNormEps, s.model.NormOffset)
 			low, lowTable := toDType(normed, s.dtype), toDType(table, s.dtype)
 			logits := graph.Dot(low, lowTable).WithOutputDType(dtypes.Float32).General([]int{1}, nil, []int{1}, nil)

@@ -180,7 +180,7 @@ func (s *Session) adaptersByWeight() map[string]*adapter {
 
 // encodeMerged reads a weight and adds scale·B·A where it is adapted.
 func (s *Session) encodeMerged(w *weight, a *adapter, dtype string) ([]byte, error) {
-	values, err := download(w.value, w.elements())
+	values, err := s.values(w)
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,7 @@ func (g *generation) feed(ids []int32, start, width int) ([]float32, error) {
 			return nil, err
 		}
 		inputs := append([]compute.Buffer{x, g.k[i], g.v[i], from}, p.inputs(l.kind, i)...)
-		outputs, err := program.run(append(inputs, l.layerBuffers()...)...)
+		outputs, err := s.runLayer(program, l, inputs, nil)
 		free(x)
 		if err != nil {
 			return nil, err

@@ -56,7 +56,11 @@ func (s *Session) logitsChunk(p *pass, x compute.Buffer, out [][]float32, start,
 		return err
 	}
 	defer free(h)
-	logits, err := one(program.run(h, s.norm.value, s.head.value))
+	table, err := s.operand(s.head)
+	if err != nil {
+		return err
+	}
+	logits, err := one(program.run(h, s.norm.value, table))
 	if err != nil {
 		return err
 	}

@@ -170,8 +170,7 @@ func (s *Session) loadSaved(initial *weights.Checkpoint) error {
 		if err != nil {
 			return err
 		}
-		free(w.value)
-		w.value = b
+		w.replace(b)
 	}
 	return nil
 }

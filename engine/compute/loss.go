@@ -99,7 +99,11 @@ func (s *Session) runHead(n int, x, at compute.Buffer, ids []int32, gradients bo
 		return nil, err
 	}
 	defer free(h)
-	inputs := []compute.Buffer{h, targets, s.norm.value, s.head.value}
+	table, err := s.operand(s.head)
+	if err != nil {
+		return nil, err
+	}
+	inputs := []compute.Buffer{h, targets, s.norm.value, table}
 	if gradients && s.head.trainable {
 		if err := s.zeroGrad(s.head); err != nil {
 			return nil, err

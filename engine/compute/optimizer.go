@@ -18,6 +18,9 @@ func groupKey(what string, group []*weight) string {
 		if held8bit(w) {
 			b.WriteString("q") // what an 8-bit optimizer keeps of it differs
 		}
+		if w.multiplied {
+			b.WriteString("m") // it may be held in the type of products too
+		}
 	}
 	return b.String()
 }
@@ -198,7 +201,7 @@ func (s *Session) trimAfterCompiling() {
 func (s *Session) heldMemory(m *Memory, shapes []Shape) {
 	const size = 4
 	for _, w := range s.weights() {
-		m.Weights += int64(size * w.elements())
+		m.Weights += s.weightBytes(w)
 		if w.trainable {
 			m.Gradients += int64(size * w.elements())
 			for _, slot := range s.rule.slots(w) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
@@ -159,6 +160,15 @@ func (t *tape) free() {
 	}
 }
 
+// runLayer runs a program on inputs, a layer's weights and what was kept of its forward pass.
+func (s *Session) runLayer(p *program, l *layer, inputs, kept []compute.Buffer) ([]compute.Buffer, error) {
+	held, err := s.layerBuffers(l)
+	if err != nil {
+		return nil, err
+	}
+	return p.run(slices.Concat(inputs, held, kept)...)
+}
+
 // forward runs all blocks. With a tape it records what the backward pass needs; without one it frees as it goes.
 func (s *Session) forward(p *pass, t *tape) (compute.Buffer, error) {
 	mode := inferMode
@@ -176,7 +186,7 @@ func (s *Session) forward(p *pass, t *tape) (compute.Buffer, error) {
 			return nil, err
 		}
 		inputs := append([]compute.Buffer{x}, p.inputs(l.kind, i)...)
-		outputs, err := program.run(append(inputs, l.layerBuffers()...)...)
+		outputs, err := s.runLayer(program, l, inputs, nil)
 		if t != nil {
 			t.inputs = append(t.inputs, x)
 		} else {
@@ -296,8 +306,7 @@ func (s *Session) backward(p *pass, t *tape, dx compute.Buffer) error {
 			return err
 		}
 		inputs := append([]compute.Buffer{t.inputs[i], dx}, p.inputs(l.kind, i)...)
-		inputs = append(append(inputs, l.layerBuffers()...), t.kept[i]...)
-		outputs, err := program.run(inputs...)
+		outputs, err := s.runLayer(program, l, inputs, t.kept[i])
 		free(dx, t.inputs[i])
 		free(t.kept[i]...)
 		t.inputs[i], t.kept[i] = nil, nil

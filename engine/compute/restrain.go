@@ -1,7 +1,5 @@
 package compute
 
-import "github.com/gomlx/compute"
-
 // float32Size is the size of a value in bytes.
 const float32Size = 4
 
@@ -31,10 +29,9 @@ func (s *Session) restrain() {
 func (s *Session) liveBytes() int64 {
 	var total int64
 	for _, w := range s.weights() {
-		for _, b := range []compute.Buffer{w.value, w.grad} {
-			if b != nil {
-				total += int64(float32Size * w.elements())
-			}
+		total += s.weightBytes(w)
+		if w.grad != nil {
+			total += int64(float32Size * w.elements())
 		}
 		for i, slot := range s.rule.slots(w) {
 			if i < len(w.slots) && w.slots[i] != nil {

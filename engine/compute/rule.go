@@ -227,6 +227,10 @@ func (s *Session) update(group []*weight, scalars compute.Buffer, count int) err
 			inputs = append(inputs, w.slots[i])
 		}
 	}
+	for _, w := range group {
+		free(w.low)
+		w.low = nil
+	}
 	outputs, err := program.run(inputs...)
 	if err != nil {
 		return err
@@ -235,6 +239,9 @@ func (s *Session) update(group []*weight, scalars compute.Buffer, count int) err
 		free(w.grad)
 		w.value, w.grad = outputs[0], nil
 		outputs = outputs[1+copy(w.slots, outputs[1:]):]
+		if s.lowers(w) {
+			w.low, outputs = outputs[0], outputs[1:]
+		}
 	}
 	return nil
 }
@@ -263,6 +270,9 @@ func (s *Session) updateProgram(group []*weight, scalars int) (*program, error) 
 				m.grad = graph.Mul(grad, each[0])
 				value, slots := s.rule.build(m)
 				outputs = append(append(outputs, value), slots...)
+				if s.lowers(w) {
+					outputs = append(outputs, graph.ConvertDType(value, s.dtype))
+				}
 			}
 			return outputs
 		})

@@ -201,9 +201,9 @@ func (s *Session) Discard() {
 // Close frees device memory. The device stays open.
 func (s *Session) Close() {
 	for _, w := range s.weights() {
-		free(w.value, w.grad)
+		free(w.value, w.low, w.grad)
 		free(w.slots...)
-		w.value, w.grad, w.slots = nil, nil, nil
+		w.value, w.low, w.grad, w.slots = nil, nil, nil, nil
 	}
 	s.programs.finalize()
 }

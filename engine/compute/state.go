@@ -124,6 +124,8 @@ func (s *Session) LoadState(dir string) error {
 				return err
 			}
 		}
+		free(w.low) // of the value before
+		w.low = nil
 	}
 	s.steps, s.passes = steps, passes
 	return nil

@@ -18,9 +18,13 @@ type weight struct {
 	shape     []int
 	trainable bool
 	decay     bool
-	value     compute.Buffer
-	grad      compute.Buffer   // sum over micro-batches; nil = zero
-	slots     []compute.Buffer // what the optimizer keeps, see rule.slots; nil = zero
+	// multiplied says that matrix products read the weight; source is its name in the model's folder.
+	multiplied bool
+	source     string
+	value      compute.Buffer   // float32; nil where only low is kept
+	low        compute.Buffer   // value in the type of matrix products, see operand
+	grad       compute.Buffer   // sum over micro-batches; nil = zero
+	slots      []compute.Buffer // what the optimizer keeps, see rule.slots; nil = zero
 }
 
 func (w *weight) elements() int {
@@ -75,8 +79,13 @@ func (s *Session) load() error {
 			// Untied in the config, but saved as tied: the head is the embedding.
 			name = model.EmbedName
 		}
-		w := &weight{name: p.Name, shape: p.Shape, trainable: s.trainsWhole(p.Name), decay: s.decays(p.Name)}
+		w := &weight{name: p.Name, shape: p.Shape, trainable: s.trainsWhole(p.Name), decay: s.decays(p.Name), source: name}
+		w.multiplied = p.Linear || p.Name == model.EmbedName && s.model.Tied
 		if w.value, err = s.loadTensor(checkpoint, name, p.Shape); err != nil {
+			return err
+		}
+		if err = s.settle(w); err != nil {
+			free(w.value, w.low)
 			return err
 		}
 		s.add(w)
