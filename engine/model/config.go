@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,7 @@ type Config struct {
 	HiddenAct             string  `json:"hidden_act"`
 	HiddenActivation      string  `json:"hidden_activation"` // Gemma's name for it
 	AttentionBias         bool    `json:"attention_bias"`
+	AttentionDropout      float64 `json:"attention_dropout"`
 	PadTokenID            *int    `json:"pad_token_id"`
 	MLPBias               bool    `json:"mlp_bias"`
 
@@ -37,6 +39,8 @@ type Config struct {
 	RopeScaling       json.RawMessage `json:"rope_scaling"`
 	RopeParameters    json.RawMessage `json:"rope_parameters"`
 	RopeLocalBaseFreq float64         `json:"rope_local_base_freq"`
+	// OriginalLength stands beside rope_scaling in some files and then wins over the one within.
+	OriginalLength float64 `json:"original_max_position_embeddings"`
 
 	LayerTypes           []string `json:"layer_types"`
 	SlidingWindow        *int     `json:"sliding_window"`
@@ -64,9 +68,17 @@ func ReadConfig(dir string) (*Config, error) {
 	return c, nil
 }
 
-// ParseConfig parses the text of a config.json.
+// ParseConfig parses the text of a config.json. A key that it lacks has the value that transformers gives it for
+// models of its family; null is not the same as lacking.
 func ParseConfig(data []byte) (*Config, error) {
-	var c Config
+	var named Config
+	if err := json.Unmarshal(data, &named); err != nil {
+		return nil, fmt.Errorf("config.json cannot be read: %w", err)
+	}
+	c := Config{RMSNormEps: 1e-6, HiddenAct: "silu"}
+	if f, known := named.family(); known {
+		f.defaults(&c)
+	}
 	if err := json.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("config.json cannot be read: %w", err)
 	}
@@ -106,8 +118,8 @@ func (c *Config) check() error {
 	if c.headDim()%2 != 0 {
 		return fmt.Errorf("config.json: head_dim %d is odd; rotary positions need an even one", c.headDim())
 	}
-	if c.AttnLogitSoftcapping != nil || c.FinalLogitSoftcapping != nil {
-		return fmt.Errorf("config.json: logit softcapping is not supported")
+	if c.AttentionDropout < 0 || c.AttentionDropout >= 1 {
+		return fmt.Errorf("config.json: attention_dropout is %g; it must be at least 0 and below 1", c.AttentionDropout)
 	}
 	if c.BidirectionalMask {
 		return fmt.Errorf("config.json: use_bidirectional_attention is not supported: only causal models can be trained here")
@@ -151,24 +163,14 @@ func (c *Config) paddingIndex() int {
 	return *c.PadTokenID
 }
 
-func (c *Config) activation() string {
-	if c.HiddenActivation != "" {
-		return c.HiddenActivation
-	}
-	return c.HiddenAct
-}
-
 // layerTypes says for every layer whether it slides ("sliding_attention") or sees everything ("full_attention").
-// slides decides where config.json has no layer_types.
+// slides decides where config.json has no layer_types. Sliding layers need a window.
 func (c *Config) layerTypes(slides func(layer int) bool) ([]string, error) {
-	types := c.LayerTypes
+	types := slices.Clone(c.LayerTypes)
 	if types == nil {
 		types = make([]string, c.NumHiddenLayers)
 		for i := range types {
-			types[i] = fullAttention
-			if slides(i) {
-				types[i] = slidingAttention
-			}
+			types[i] = typeOf(slides(i))
 		}
 	}
 	if len(types) != c.NumHiddenLayers {
@@ -181,6 +183,26 @@ func (c *Config) layerTypes(slides func(layer int) bool) ([]string, error) {
 		}
 	}
 	return types, nil
+}
+
+func typeOf(slides bool) string {
+	if slides {
+		return slidingAttention
+	}
+	return fullAttention
+}
+
+// window is sliding_window of a model with layers of these types.
+func (c *Config) window(types []string) (int, error) {
+	switch slides := slices.Contains(types, slidingAttention); {
+	case !slides:
+		return 0, nil
+	case c.SlidingWindow == nil:
+		return 0, fmt.Errorf("config.json: layer_types has sliding_attention, but sliding_window is not set or not used")
+	case *c.SlidingWindow <= 0:
+		return 0, fmt.Errorf("config.json: sliding_window is %d; a positive number is needed", *c.SlidingWindow)
+	}
+	return *c.SlidingWindow, nil
 }
 
 const (

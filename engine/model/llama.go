@@ -9,8 +9,14 @@ import (
 
 // newLlama describes LlamaForCausalLM: Llama 1 to 3, SmolLM and the many models in its shape.
 func newLlama(c *Config) (*Model, error) {
-	return decoder(c, decoderStyle{attentionBias: c.AttentionBias, outputBias: c.AttentionBias, mlpBias: c.MLPBias})
+	return decoder(c, decoderStyle{attentionBias: c.AttentionBias, outputBias: c.AttentionBias, mlpBias: c.MLPBias, slides: slidesNowhere})
 }
+
+// llamaDefaults are those of LlamaConfig.
+func llamaDefaults(c *Config) { c.MaxPositionEmbeddings = 2048 }
+
+// slidesNowhere is for models that transformers gives no window, whatever config.json says of one.
+func slidesNowhere(*Config, int) bool { return false }
 
 // decoderStyle is how the models of Llama's shape differ from it.
 type decoderStyle struct {
@@ -18,30 +24,28 @@ type decoderStyle struct {
 	outputBias    bool // o has one
 	mlpBias       bool
 	qkNorm        bool // every head of q and k is normed
-	window        func(c *Config, layer int) bool
+	slides        func(c *Config, layer int) bool
+	mixed         bool // layer_types decides where it is there
 }
 
 // decoder describes a model of Llama's shape: pre-norm blocks of attention and a gated MLP.
 func decoder(c *Config, style decoderStyle) (*Model, error) {
-	if act := c.activation(); act != "silu" {
+	if act := c.HiddenAct; act != "silu" && act != "swish" {
 		return nil, fmt.Errorf("config.json: hidden_act %q is not supported for %s: only silu is", act, c.architecture())
 	}
 	m := &Model{Config: c, HeadDim: c.headDim(), KVHeads: c.kvHeads(), Tied: c.tied(false), EmbedScale: 1}
 	m.QueryScale = 1 / math.Sqrt(float64(m.HeadDim))
-	slides := style.window
-	if slides == nil || c.SlidingWindow == nil {
-		slides = func(*Config, int) bool { return false }
-	}
-	types, err := c.layerTypes(func(layer int) bool { return slides(c, layer) })
+	slides := func(layer int) bool { return c.SlidingWindow != nil && style.slides(c, layer) }
+	types, err := c.layerTypes(slides)
 	if err != nil {
 		return nil, err
 	}
-	window := 0
-	if c.SlidingWindow != nil {
-		window = *c.SlidingWindow
+	if !style.mixed {
+		for i := range types {
+			types[i] = typeOf(slides(i))
+		}
 	}
-	m.Kinds, m.LayerKind, err = kindsByType(c, types, 10000, window)
-	if err != nil {
+	if m.Kinds, m.LayerKind, err = kindsByType(c, types, (*Config).rope); err != nil {
 		return nil, err
 	}
 	m.Block = decoderParams(m, style)

@@ -54,15 +54,16 @@ type family struct {
 	architecture string
 	modelType    string
 	make         func(c *Config) (*Model, error)
+	defaults     func(c *Config) // what transformers takes for keys that config.json lacks
 }
 
 func families() []family {
 	return []family{
-		{"LlamaForCausalLM", "llama", newLlama},
-		{"Qwen2ForCausalLM", "qwen2", newQwen2},
-		{"Qwen3ForCausalLM", "qwen3", newQwen3},
-		{"MistralForCausalLM", "mistral", newMistral},
-		{"Gemma3ForCausalLM", "gemma3_text", newGemma3},
+		{"LlamaForCausalLM", "llama", newLlama, llamaDefaults},
+		{"Qwen2ForCausalLM", "qwen2", newQwen2, qwen2Defaults},
+		{"Qwen3ForCausalLM", "qwen3", newQwen3, qwen3Defaults},
+		{"MistralForCausalLM", "mistral", newMistral, mistralDefaults},
+		{"Gemma3ForCausalLM", "gemma3_text", newGemma3, gemma3Defaults},
 	}
 }
 
@@ -76,13 +77,21 @@ func Supported() []string {
 	return names
 }
 
+// family finds the family of a config's architecture.
+func (c *Config) family() (family, bool) {
+	name := c.architecture()
+	for _, f := range families() {
+		if name == f.architecture || name == f.modelType {
+			return f, true
+		}
+	}
+	return family{}, false
+}
+
 // New describes the model of a config. Architectures it does not know are refused by name.
 func New(c *Config) (*Model, error) {
 	name := c.architecture()
-	for _, f := range families() {
-		if name != f.architecture && name != f.modelType {
-			continue
-		}
+	if f, known := c.family(); known {
 		if err := c.check(); err != nil {
 			return nil, err
 		}
@@ -171,13 +180,17 @@ func DecaysWeight(name string) bool {
 }
 
 // kindsByType makes one kind of the full and one of the sliding layers, as far as both occur.
-func kindsByType(c *Config, types []string, defaultTheta float64, window int) ([]Kind, []int, error) {
+func kindsByType(c *Config, types []string, ropeOf func(c *Config, layerType string) (ropeConfig, error)) ([]Kind, []int, error) {
+	window, err := c.window(types)
+	if err != nil {
+		return nil, nil, err
+	}
 	var kinds []Kind
 	index := map[string]int{}
 	layers := make([]int, len(types))
 	for i, t := range types {
 		if _, known := index[t]; !known {
-			rope, err := c.rope(t, defaultTheta)
+			rope, err := ropeOf(c, t)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -27,6 +27,12 @@ func small(t testing.TB, change map[string]any) []byte {
 	return data
 }
 
+// gemma adds what makes small's config one of Gemma 3.
+func gemma(change map[string]any) map[string]any {
+	change["architectures"], change["model_type"] = []string{"Gemma3ForCausalLM"}, "gemma3_text"
+	return change
+}
+
 func parse(data []byte) (*Model, error) {
 	c, err := ParseConfig(data)
 	if err != nil {
@@ -51,7 +57,14 @@ func TestRefusedConfigs(t *testing.T) {
 		"rope type":       {map[string]any{"rope_scaling": map[string]any{"type": "dynamic", "factor": 2}}, "dynamic"},
 		"rope factor":     {map[string]any{"rope_scaling": map[string]any{"rope_type": "linear"}}, "factor"},
 		"partial rotary":  {map[string]any{"rope_parameters": map[string]any{"rope_theta": 1e4, "partial_rotary_factor": 0.5}}, "partial_rotary_factor"},
-		"softcapping":     {map[string]any{"final_logit_softcapping": 30.0}, "softcapping"},
+		"softcapping":     {gemma(map[string]any{"final_logit_softcapping": 30.0}), "final_logit_softcapping"},
+		"attention cap":   {gemma(map[string]any{"attn_logit_softcapping": 50.0}), "attn_logit_softcapping"},
+		"no scalar":       {gemma(map[string]any{"query_pre_attn_scalar": 0}), "query_pre_attn_scalar"},
+		"no pattern":      {gemma(map[string]any{"sliding_window_pattern": 0}), "sliding_window_pattern"},
+		"Gemma's window":  {gemma(map[string]any{"sliding_window": nil}), "sliding_window is not set"},
+		"no window":       {gemma(map[string]any{"sliding_window": 0}), "sliding_window is 0"},
+		"unused window":   {map[string]any{"architectures": []string{"Qwen2ForCausalLM"}, "sliding_window": 4, "layer_types": []string{"full_attention", "sliding_attention"}}, "sliding_window is not set or not used"},
+		"dropout":         {map[string]any{"attention_dropout": 1.5}, "attention_dropout"},
 		"layer types":     {map[string]any{"layer_types": []string{"full_attention"}}, "1 entries for 2 layers"},
 		"a layer type":    {map[string]any{"layer_types": []string{"full_attention", "linear_attention"}}, "linear_attention"},
 		"a wrong type":    {map[string]any{"hidden_size": "large"}, "config.json"},

@@ -24,43 +24,71 @@ type ropeConfig struct {
 	TruncateBoundary *bool   `json:"truncate"`
 }
 
-// rope returns the rotary configuration of a layer type. Newer files hold one object, or one per layer type;
-// older ones rope_theta (and rope_local_base_freq for sliding layers) with an optional rope_scaling.
-func (c *Config) rope(layerType string, defaultTheta float64) (ropeConfig, error) {
+// rope returns the rotary configuration of a layer type, for all families but Gemma: rope_scaling where there is one,
+// else rope_parameters, which may have one object for each layer type. A rope_theta beside them is for what has none.
+func (c *Config) rope(layerType string) (ropeConfig, error) {
 	r := ropeConfig{}
-	switch {
-	case isObject(c.RopeParameters):
-		text := c.RopeParameters
+	key, text := "rope_parameters", c.RopeParameters
+	if isObject(c.RopeScaling) && string(c.RopeScaling) != "{}" {
+		key, text = "rope_scaling", c.RopeScaling
+	}
+	if isObject(text) {
 		var byType map[string]json.RawMessage
 		if err := json.Unmarshal(text, &byType); err != nil {
-			return r, fmt.Errorf("config.json: rope_parameters: %w", err)
+			return r, fmt.Errorf("config.json: %s: %w", key, err)
 		}
 		if inner, ok := byType[layerType]; ok && isObject(inner) {
 			text = inner
 		}
 		if err := json.Unmarshal(text, &r); err != nil {
+			return r, fmt.Errorf("config.json: %s: %w", key, err)
+		}
+	}
+	if c.OriginalLength > 0 {
+		r.OriginalLength = c.OriginalLength
+	}
+	return r.complete(c, c.RopeTheta, 10_000)
+}
+
+// gemmaRope is rope for Gemma 3: rope_parameters has one object for each layer type and nothing else in it counts;
+// rope_scaling changes the layers that see everything, and rope_local_base_freq is the theta of the sliding ones.
+func (c *Config) gemmaRope(layerType string) (ropeConfig, error) {
+	r := ropeConfig{Type: "default"}
+	var byType map[string]json.RawMessage
+	if isObject(c.RopeParameters) {
+		r.Type = ""
+		if err := json.Unmarshal(c.RopeParameters, &byType); err != nil {
 			return r, fmt.Errorf("config.json: rope_parameters: %w", err)
 		}
-	case layerType == slidingAttention && c.RopeLocalBaseFreq > 0:
-		r.Theta = c.RopeLocalBaseFreq
-	case isObject(c.RopeScaling):
+	}
+	if inner := byType[layerType]; isObject(inner) {
+		if err := json.Unmarshal(inner, &r); err != nil {
+			return r, fmt.Errorf("config.json: rope_parameters: %w", err)
+		}
+	}
+	r.TruncateBoundary = nil // transformers looks for it beside the objects of the layer types
+	if layerType == slidingAttention {
+		return r.complete(c, c.RopeLocalBaseFreq, 10_000)
+	}
+	if isObject(c.RopeScaling) {
 		if err := json.Unmarshal(c.RopeScaling, &r); err != nil {
 			return r, fmt.Errorf("config.json: rope_scaling: %w", err)
 		}
 	}
-	return r.complete(c, defaultTheta)
+	return r.complete(c, c.RopeTheta, 1e6)
 }
 
 func isObject(text json.RawMessage) bool { return len(text) > 0 && text[0] == '{' }
 
-func (r ropeConfig) complete(c *Config, defaultTheta float64) (ropeConfig, error) {
+// complete fills in what the object lacks: theta is the first of thetas that is set.
+func (r ropeConfig) complete(c *Config, thetas ...float64) (ropeConfig, error) {
 	if r.Type == "" {
 		r.Type = r.OldType
 	}
 	if r.Type == "" {
 		r.Type = "default"
 	}
-	for _, theta := range []float64{c.RopeTheta, defaultTheta} {
+	for _, theta := range thetas {
 		if r.Theta == 0 {
 			r.Theta = theta
 		}
