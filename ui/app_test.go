@@ -163,7 +163,7 @@ func TestForkWithEditedOptions(t *testing.T) {
 		if err := os.Mkdir(f.r.Path("checkpoint-100"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		its := "model_name_or_path: ./testdata/model\ndataset_name: testdata/chats.jsonl\nmax_steps: 7\n"
+		its := "model_name_or_path: ./testdata/model\ndataset_name: testdata/chats.jsonl\nmax_steps: 7\nrun_name: Second try\n"
 		if err := os.WriteFile(f.r.Path(run.RecipeFile), []byte(its), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -180,6 +180,9 @@ func TestForkWithEditedOptions(t *testing.T) {
 	d.press("g").want("the weights of checkpoint-100 of old", "start from the recipe's model instead").press("enter")
 	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != filepath.Join(d.root, "old", "checkpoint-100") {
 		t.Fatalf("started with %v", args)
+	}
+	if name := filepath.Base(args[2]); !strings.HasSuffix(name, "-second-try") {
+		t.Fatalf("the run's folder %s lacks the recipe's run_name", name)
 	}
 }
 

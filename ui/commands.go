@@ -156,13 +156,16 @@ func tail(path string) string {
 // starts the process, from the weights of a checkpoint when from names one; with
 // resume it goes on with a folder that exists.
 func (a *app) startRun(dir string, recipe []byte, from string, resume bool) tea.Cmd {
-	start, root, model, now := a.opt.StartRun, a.opt.RunsRoot, a.data.modelName(), a.now()
+	start, root, name, now := a.opt.StartRun, a.opt.RunsRoot, a.data.modelName(), a.now()
+	if r := a.recipe.r; r != nil && r.RunName != "" {
+		name = r.RunName
+	}
 	return func() tea.Msg {
 		if start == nil {
 			return runStartedMsg{err: errors.New("this program cannot start runs; use `sftui train`")}
 		}
 		if dir == "" {
-			dir = run.NewDir(root, model, now)
+			dir = run.NewDir(root, name, now)
 		}
 		r, err := run.Create(dir)
 		if err != nil {
