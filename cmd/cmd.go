@@ -39,7 +39,7 @@ type command struct {
 // commands is the table that dispatch and help are made from.
 func commands() []command {
 	return []command{
-		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [key=value …]", summary: "opens the workbench, as sftui alone does", run: workbench},
+		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [FILE …] [key=value …]", summary: "opens the workbench, as sftui alone and sftui FILE do", run: workbench},
 		renderCommand(),
 		checkCommand(),
 		optionsCommand(),
@@ -64,7 +64,7 @@ func Main(args []string) int {
 	return dispatch(ctx, args, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 }
 
-// dispatch finds the command named by the first argument; without one the workbench opens, also when flags are given.
+// dispatch finds the command named by the first argument; without one the workbench opens, also when flags or a file are given.
 func dispatch(ctx context.Context, args []string, s streams) int {
 	if len(args) == 0 {
 		return workbench(ctx, nil, s)
@@ -92,7 +92,10 @@ func dispatch(ctx context.Context, args []string, s streams) int {
 		}
 		return c.run(ctx, args[1:], s)
 	}
-	fmt.Fprintf(s.err, "sftui: no command %q; `sftui help` lists them.\n", args[0])
+	if named(args[0]) != "" { // `sftui FILE` means to open it
+		return workbench(ctx, args, s)
+	}
+	fmt.Fprintln(s.err, noCommand(args[0]))
 	return exitFailure
 }
 

@@ -21,8 +21,8 @@ import (
 // to open.
 func workbench(ctx context.Context, args []string, s streams) int {
 	a, err := flagSet{values: []string{"data", "model", "recipe", "run", "lang"}, options: true}.parse(args)
-	if err == nil && len(a.rest) > 0 {
-		err = fmt.Errorf("%q is neither a flag nor key=value; to open a file: sftui --data %s", a.rest[0], a.rest[0])
+	if err == nil {
+		err = a.take()
 	}
 	if err != nil {
 		return fail(s, "open", err)

@@ -62,19 +62,25 @@ func (m runsListedMsg) apply(a *app) tea.Cmd {
 	return cmd
 }
 
-// firstPage decides where the workbench opens: at the run that was named or is
-// live, at the data that was named, or at the start page.
+// firstPage decides where the workbench opens: at the run that was named, at the
+// data or the recipe that was, at the run that is live, or at the start page.
 func (a *app) firstPage() tea.Cmd {
 	if a.opt.Run != "" {
 		a.page = pageTrain
 		return a.openRun(a.opt.Run)
 	}
+	named := a.opt.Data != "" || a.opt.Model != "" || a.opt.Recipe != "" || len(a.opt.Edits) > 0
 	for _, s := range a.runs.all {
-		if s.Alive {
-			a.page = pageTrain
-			r := &run.Run{Dir: s.Dir}
-			return tea.Batch(a.train.attach(r), a.adoptRecipe(r), a.say(inkAccent, a.tf("attached to the live run %s", s.Name)))
+		if !s.Alive {
+			continue
 		}
+		r := &run.Run{Dir: s.Dir}
+		cmd := tea.Batch(a.train.attach(r), a.adoptRecipe(r), a.say(inkAccent, a.tf("attached to the live run %s", s.Name)))
+		if named {
+			return tea.Batch(cmd, a.goTo(pageData))
+		}
+		a.page = pageTrain
+		return cmd
 	}
 	if a.opt.Data != "" || a.opt.Plain {
 		return a.goTo(pageData)

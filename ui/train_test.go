@@ -47,17 +47,36 @@ func liveRun(t *testing.T, w, h int, events []run.Event) (*driver, *fakeRun) {
 		f = newFakeRun(t, filepath.Join(o.RunsRoot, "20261123-175500-demo"))
 		f.write(events...)
 	})
+	d.press("4") // the tests name a recipe, and the workbench opens on what is named
 	d.poll()
 	return d, f
 }
 
-// Opening sftui again finds the live run and shows it.
+// Opening sftui again finds the live run and shows it; where data or a recipe is
+// named, that is what opens, and the run is found all the same.
 func TestAttachesToTheLiveRun(t *testing.T) {
+	for _, named := range []bool{false, true} {
+		d := newDriver(t, 120, 40, func(o *Options) {
+			o.Plain = named
+			if named {
+				o.Data = "testdata/chats.jsonl"
+			} else {
+				o.Recipe = ""
+			}
+			newFakeRun(t, filepath.Join(o.RunsRoot, "20261123-175500-demo")).write(steps(200)...)
+		})
+		d.poll()
+		want := pageTrain
+		if named {
+			want = pageData
+		}
+		d.want("attached to the live run", "step 200 / 400")
+		if d.a.page != want {
+			t.Errorf("with data named %t page %d opened", named, d.a.page)
+		}
+	}
 	for _, size := range sizes {
 		d, _ := liveRun(t, size[0], size[1], steps(200))
-		if d.a.page != pageTrain {
-			t.Fatalf("opened page %d", d.a.page)
-		}
 		d.want("training", "step 200 / 400", "loss").golden("train")
 		d.press("z").golden("train_zoom")
 	}
