@@ -88,6 +88,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 		return nil, err
 	}
 	s.attention, s.kernel = chooseAttention(dev, s.cfg, m), cuDNN
+	s.settleAttention()
 	s.findVariants()
 	s.group()
 	// The float32 copies that went to the device are garbage by now; give them back before training begins.
