@@ -49,3 +49,13 @@ func TestChatTemplatePath(t *testing.T) {
 		t.Errorf("a tokenizer without a template gave %v", err)
 	}
 }
+
+func TestSkipPrepareDataset(t *testing.T) {
+	for value, want := range map[any]bool{true: true, false: false, nil: false} {
+		r := recipes.Default()
+		r.DatasetKwargs = recipes.Object{"skip_prepare_dataset": value}
+		if o, err := DataOptions(r); err != nil || o.SkipPrepare != want {
+			t.Errorf("skip_prepare_dataset: %v: %t (%v)", value, o.SkipPrepare, err)
+		}
+	}
+}

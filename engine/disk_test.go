@@ -61,4 +61,21 @@ func TestDiskForecast(t *testing.T) {
 			t.Errorf("%q: refused otherwise than up to %d bytes", c.options, c.impossible)
 		}
 	}
+	for _, c := range []struct {
+		option  string
+		cadence cadence
+		steps   int
+		want    int // checkpoints on the disk at once: one more than are kept while the next is written
+	}{
+		{"save_total_limit=null", cadence{saveEvery: 3}, 10, 4},
+		{"save_total_limit=2", cadence{saveEvery: 3}, 10, 3},
+		{"save_total_limit=8", cadence{saveEvery: 3}, 10, 4},
+		{"save_total_limit=null", cadence{saveEpoch: true}, 11, 3},
+		{"save_total_limit=null", cadence{saveBest: true}, 10, 1},
+	} {
+		d := forecastDisk(f.recipe(t, c.option), compute.Info{Parameters: 100}, c.cadence, c.steps, 5)
+		if d.Checkpoints != c.want || d.Total() != d.Checkpoint*int64(c.want)+d.Export {
+			t.Errorf("%s %+v: %+v, want %d checkpoints", c.option, c.cadence, d, c.want)
+		}
+	}
 }

@@ -67,3 +67,21 @@ func TestDrifts(t *testing.T) {
 		t.Error("a folder that is no run gave no error")
 	}
 }
+
+// A run whose checkpoints are all damaged says which file it could not read.
+func TestDriftsOfDamagedRun(t *testing.T) {
+	f := newFixture(t, 23)
+	fake := newFake()
+	options := []string{"max_steps=2", "save_strategy=steps", "save_steps=2"}
+	res, err := train(t, f, fake, nil, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(res.Dir, "checkpoint-2", stateFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Drifts(context.Background(), f.recipe(t, options...), fake.host(f.model), res.Dir)
+	if err == nil || !strings.Contains(err.Error(), "no checkpoint that can be read") || !strings.Contains(err.Error(), stateFile) {
+		t.Errorf("got %v", err)
+	}
+}

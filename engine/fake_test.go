@@ -33,6 +33,8 @@ type fakeTrainer struct {
 
 	failAt  int                 // optimizer step in which Micro fails, 0 for never
 	poison  map[int]bool        // optimizer steps whose loss is NaN
+	raise   map[int]float64     // optimizer steps whose loss is so many times what it would be
+	refuse  error               // what SaveState answers
 	onMicro func(step int)      // called at each Micro
 	during  func(run.State)     // called by Eval and by SaveState
 	slow    func(compute.Shape) // called when a shape is compiled
@@ -119,11 +121,20 @@ func (f *fakeTrainer) pass(b compute.Batch, gradients bool) compute.Micro {
 		out.LossSum += sum
 		out.Trained += trained
 		out.Positions += int64(len(labels))
+		for k := range labels {
+			if b.AttentionMask == nil || b.AttentionMask[i][k] == 1 {
+				out.Tokens++
+			}
+		}
 		out.RowLossSum = append(out.RowLossSum, sum)
 		out.RowTrained = append(out.RowTrained, trained)
 	}
+	out.Correct = out.Trained / 3
 	if gradients && f.poison[f.steps+1] {
 		out.LossSum = math.NaN()
+	}
+	if times, ok := f.raise[f.steps+1]; ok && gradients {
+		out.LossSum *= times
 	}
 	return out
 }
@@ -171,6 +182,9 @@ type fakeState struct {
 func (f *fakeTrainer) SaveState(dir string) error {
 	if f.during != nil {
 		f.during(run.Saving)
+	}
+	if f.refuse != nil {
+		return f.refuse
 	}
 	data, err := json.Marshal(fakeState{f.w, f.m, f.steps})
 	if err != nil {

@@ -64,6 +64,7 @@ func TestTrainCoversEveryRowOnceAnEpoch(t *testing.T) {
 	if got := sum / float64(all[0].TrainedTokens); math.Abs(got-float64(all[0].Loss)) > 1e-12 {
 		t.Errorf("the loss of step 1 is %v, its rows say %v", all[0].Loss, got)
 	}
+	checkCounts(t, all[0])
 	last := eventsOf(t, res.Dir)
 	if e := last[len(last)-1]; e.Kind != run.KindDone || e.Reason != "finished" {
 		t.Errorf("the last event is %+v", e)
@@ -97,6 +98,27 @@ func TestNaNPolicy(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "checkpoint-2")); err != nil {
 		t.Errorf("the last good weights are not saved: %v", err)
+	}
+}
+
+// checkCounts compares a step's tokens and accuracy with what the rows of its
+// two micro-batches of two have: the fake predicts a third of the trained tokens.
+func checkCounts(t *testing.T, e run.Event) {
+	t.Helper()
+	tokens, trained, accuracy := 0, 0, 0.0
+	for micro := range slices.Chunk(e.RowIDs, 2) {
+		n := 0
+		for _, row := range micro {
+			n += 3 + (row*7)%23 // words; the first carries no loss, the EOS does
+		}
+		tokens, trained = tokens+n+len(micro), trained+n
+		accuracy += float64(n/3) / float64(n) / 2
+	}
+	if e.Tokens != int64(tokens) || e.TrainedTokens != int64(trained) || e.Positions < e.Tokens {
+		t.Errorf("step %d counts %d tokens, %d trained, %d positions; its rows have %d and %d", e.Step, e.Tokens, e.TrainedTokens, e.Positions, tokens, trained)
+	}
+	if math.Abs(float64(e.Accuracy)-accuracy) > 1e-12 {
+		t.Errorf("step %d has accuracy %v, want the mean %v of its micro-batches", e.Step, e.Accuracy, accuracy)
 	}
 }
 
@@ -227,7 +249,7 @@ func TestEvaluationLossIsTransformers(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := dataset.NumpyPermutation(13, 42)[:5]
-	feed, _, _, err := prepareOne(context.Background(), &part{dataset.Select(source, rows), rows}, tok, options, nil)
+	feed, _, _, err := prepareOne(context.Background(), &part{Source: dataset.Select(source, rows), rows: rows}, tok, options, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,8 +274,39 @@ func TestEvaluationLossIsTransformers(t *testing.T) {
 			t.Errorf("row %d has loss %v, want %v, from the highest on", row, first.RowLosses[i], each[row])
 		}
 	}
+	if n := len(steps(t, res.Dir)); n < 2 || evaluated(t, res.Dir) != 2 {
+		t.Errorf("%d evaluations in an epoch of %d steps, want one before and one after it", evaluated(t, res.Dir), n)
+	}
+	trained := int64(0)
+	for _, row := range rows {
+		trained += int64(3 + (row*7)%23)
+	}
+	if first.TrainedTokens != trained {
+		t.Errorf("the evaluation counts %d trained tokens, its rows have %d", first.TrainedTokens, trained)
+	}
 	if math.Abs(float64(first.Loss)-want) > 1e-12 {
 		t.Errorf("evaluation loss %v, want %v", first.Loss, want)
+	}
+}
+
+// evaluated counts the evaluations of a run.
+func evaluated(t *testing.T, dir string) int {
+	t.Helper()
+	return len(slices.DeleteFunc(eventsOf(t, dir), func(e run.Event) bool { return e.Kind != run.KindEval }))
+}
+
+// A loss that leaps out of its range is said with the rows of its step.
+func TestSpikeNamesItsRows(t *testing.T) {
+	f := newFixture(t, 40)
+	fake := newFake()
+	fake.raise = map[int]float64{15: 50}
+	res, err := train(t, f, fake, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := warnings(t, res.Dir, run.CodeSpike)
+	if len(w) != 1 || w[0].Step != 15 || !slices.Equal(w[0].RowIDs, steps(t, res.Dir)[14].RowIDs) {
+		t.Errorf("warnings %+v, want one of step 15 with its rows", w)
 	}
 }
 

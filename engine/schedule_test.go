@@ -97,6 +97,38 @@ func TestAdaptiveSchedulesEqualTheirs(t *testing.T) {
 	}
 }
 
+// What is as good as the threshold asks is no improvement, in each direction
+// and kind of threshold, as in torch.
+func TestAdaptiveThreshold(t *testing.T) {
+	best := 2.0
+	for _, c := range []struct {
+		maximize, relative bool
+		edge               float64 // the last metric that is not better
+	}{
+		{false, true, 1}, {false, false, 1.5}, {true, true, 3}, {true, false, 2.5},
+	} {
+		a := adaptive{maximize: c.maximize, relative: c.relative, threshold: 0.5, state: adaptiveState{Best: &best}}
+		beyond := math.Nextafter(c.edge, math.Inf(-1))
+		if c.maximize {
+			beyond = math.Nextafter(c.edge, math.Inf(1))
+		}
+		if a.better(c.edge) || !a.better(beyond) {
+			t.Errorf("maximize %t, relative %t: %v is better: %t, %v is better: %t", c.maximize, c.relative, c.edge, a.better(c.edge), beyond, a.better(beyond))
+		}
+	}
+}
+
+// A rate moves only by more than eps.
+func TestAdaptiveSmallestChange(t *testing.T) {
+	best := 1.0
+	for least, want := range map[float64]float64{0.5: 0.5, 0.25: 1} {
+		a := adaptive{greedy: true, factor: 0.5, high: 4, least: least, state: adaptiveState{Rate: 0.5, Best: &best}}
+		if a.observe(0); a.state.Rate != want {
+			t.Errorf("eps %v: a rate of 0.5 is raised to %v, want %v", least, a.state.Rate, want)
+		}
+	}
+}
+
 func TestScheduleRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string
