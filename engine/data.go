@@ -107,7 +107,8 @@ type trainingData struct {
 // they were taken from; nil where they are the same.
 type part struct {
 	dataset.Source
-	rows []int
+	rows   []int
+	locate func(row int) string // where a row of a mixture comes from; nil for other data
 }
 
 // openSources opens the recipe's training source and, where evaluation is
@@ -117,17 +118,25 @@ func openSources(ctx context.Context, r *recipes.Recipe, progress func(done, tot
 	if err != nil {
 		return nil, nil, err
 	}
+	var locate func(row int) string
+	if r.DatasetMixture != nil {
+		locate = source.Location
+	}
 	switch {
 	case r.EvalStrategy == "no" && !r.EvalOnStart:
-		return &part{Source: source}, nil, nil
+		return &part{Source: source, locate: locate}, nil, nil
 	case r.EvalDatasetName == "" && r.EvalHoldout > 0:
-		return holdOut(source, r.EvalHoldout, int64(r.Seed))
+		train, eval, err = holdOut(source, r.EvalHoldout, int64(r.Seed))
+		if err == nil {
+			train.locate = locate
+		}
+		return train, eval, err
 	}
 	test, err := OpenEvaluation(ctx, r)
 	if err != nil {
 		return nil, nil, errors.Join(err, source.Close())
 	}
-	return &part{Source: source}, &part{Source: test}, nil
+	return &part{Source: source, locate: locate}, &part{Source: test}, nil
 }
 
 // OpenEvaluation opens the data that a recipe evaluates on beside the training
@@ -164,7 +173,7 @@ func holdOut(src dataset.Source, size float64, seed int64) (train, test *part, e
 	if len(kept) == 0 {
 		return nil, nil, errors.Join(fmt.Errorf("eval_holdout %v leaves no row of %d to train on", size, src.Len()), src.Close())
 	}
-	return &part{dataset.Select(src, kept), kept}, &part{dataset.Select(src, held), held}, nil
+	return &part{Source: dataset.Select(src, kept), rows: kept}, &part{Source: dataset.Select(src, held), rows: held}, nil
 }
 
 // HeldOut are the rows of n, in order, that eval_holdout keeps for training and
@@ -236,6 +245,25 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 	return d, nil
 }
 
+// evalPacking sets what evaluation rows have of their own.
+func evalPacking(o *dataset.Options, r *recipes.Recipe) {
+	if r.EvalPacking == nil {
+		return
+	}
+	o.Packing = *r.EvalPacking
+	// Rows that are cut one by one can be cut to max_length; only beside packing does TRL let padding_free ask that of them.
+	o.PaddingFree = o.PaddingFree && (o.Packing || !r.Packing)
+}
+
+// closeSources closes what openSources opened; eval may be nil.
+func closeSources(train, eval *part) error {
+	err := train.Close()
+	if eval != nil && eval.rows == nil { // a part held out is the same source
+		err = errors.Join(err, eval.Close())
+	}
+	return err
+}
+
 // prepareOne prepares one source.
 func prepareOne(ctx context.Context, src *part, tok *dataset.Tokenizer, o dataset.Options, progress func(done, total int)) (feed, dataset.Dataset, []dataset.Example, error) {
 	p, err := dataset.NewPreparer(src.Source, tok, o)
@@ -253,7 +281,11 @@ func prepareOne(ctx context.Context, src *part, tok *dataset.Tokenizer, o datase
 		}
 	}
 	f, err := newExampleFeed(rows, p.PadID(), o)
-	return f, rows, dropped, err
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	f.locate = src.locate
+	return f, rows, dropped, nil
 }
 
 // AbsolutePaths rewrites the recipe's options that name existing local files

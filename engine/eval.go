@@ -108,7 +108,7 @@ const evalProgress = 500 * time.Millisecond
 func (l *loop) evaluate(ctx context.Context) error {
 	l.out.enter(run.Evaluating, "")
 	start := time.Now()
-	var lossSum, weights, accuracy float64
+	var lossSum, accuracy float64
 	var batches int
 	var each []rowLoss
 	result := run.Event{Kind: run.KindEval, Step: l.state.Step, Epoch: l.out.snapshot().Epoch}
@@ -125,16 +125,12 @@ func (l *loop) evaluate(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("evaluation: %w", err)
 		}
-		end := w.next.Offset
-		if w.next.Epoch > 0 {
-			end = l.eval.feed.Len()
-		}
-		rows := float64(end - w.at.Offset)
-		if m.Trained > 0 {
-			lossSum += rows * m.LossSum / float64(m.Trained)
-			weights += rows
+		rows := len(w.items[0])
+		if m.Trained > 0 { // TRL counts a batch without trained tokens too, with a loss and an accuracy of 0
+			lossSum += float64(rows) * m.LossSum / float64(m.Trained)
 			accuracy += float64(m.Correct) / float64(m.Trained)
 		}
+		result.Rows += rows
 		batches++
 		each = appendRowLosses(each, w.batches[0], m)
 		result.TrainedTokens += m.Trained
@@ -142,31 +138,30 @@ func (l *loop) evaluate(ctx context.Context) error {
 		at = w.next
 		if time.Since(told) >= evalProgress {
 			told = time.Now()
-			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(end), Total: int64(l.eval.feed.Len())})
+			l.out.emit(run.Event{Kind: run.KindPhase, Phase: string(run.Evaluating), Step: l.state.Step, Done: int64(result.Rows), Total: int64(l.eval.feed.Len())})
 		}
 	}
-	if weights == 0 {
+	l.state.EvalDue = nil
+	if result.TrainedTokens == 0 {
 		l.out.warn(run.CodeNoTrained, l.state.Step, "no evaluation row has a token that carries loss", nil)
 		return nil
 	}
-	result.Loss = run.Number(lossSum / weights)
+	result.Loss = run.Number(lossSum / float64(result.Rows))
 	result.Accuracy = run.Number(accuracy / float64(batches))
-	result.Rows = l.eval.feed.Len()
 	result.RowIDs, result.RowLosses = extremes(each)
 	result.Seconds = time.Since(start).Seconds()
 	value := float64(result.Loss)
 	if l.eval.metric.accuracy {
 		value = float64(result.Accuracy)
 	}
-	if l.eval.metric.better(value, l.state.Best) {
-		result.Best = true
-		l.state.Best = &best{Metric: value, Step: l.state.Step}
-	}
 	if l.state.Step > 0 { // transformers does not count the evaluation before training
+		if l.eval.metric.better(value, l.state.Best) {
+			result.Best = true
+			l.state.Best = &best{Metric: value, Step: l.state.Step}
+		}
 		l.schedule.Observe(value)
 		l.state.Adaptive = l.schedule.state()
 	}
-	l.state.LastEval = l.state.Step
 	l.out.emit(result)
 	return l.sample(ctx)
 }

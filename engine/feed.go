@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 
 	"sftui/dataset"
 	"sftui/engine/compute"
@@ -22,6 +23,9 @@ type feed interface {
 	Tokens(item int) int
 	// Fixed reports that an item is a whole micro-batch, whose size cannot change.
 	Fixed() bool
+	// Where says in words where items, which have these rows, come from; "" where
+	// the numbers of the rows say it, being those of dataset_name.
+	Where(items, rows []int) string
 }
 
 // exampleFeed serves prepared rows through TRL's collator.
@@ -30,6 +34,7 @@ type exampleFeed struct {
 	pad     int32
 	options dataset.Options
 	lengths []int32
+	locate  func(row int) string // of a mixture, whose numbers are those of no file; else nil
 }
 
 // newExampleFeed reads every row's length once, which also finds a row that
@@ -49,6 +54,13 @@ func newExampleFeed(data dataset.Dataset, pad int32, o dataset.Options) (*exampl
 func (f *exampleFeed) Len() int            { return len(f.lengths) }
 func (f *exampleFeed) Tokens(item int) int { return int(f.lengths[item]) }
 func (f *exampleFeed) Fixed() bool         { return false }
+
+func (f *exampleFeed) Where(_, rows []int) string {
+	if f.locate == nil {
+		return ""
+	}
+	return some(rows, f.locate)
+}
 
 func (f *exampleFeed) Batch(items []int) (compute.Batch, error) {
 	examples := make([]dataset.Example, len(items))
@@ -81,6 +93,7 @@ func newOutlineFeed(data *dataset.Outline, rows []int, o dataset.Options) *outli
 
 // replayFeed serves given micro-batches in the order of their file.
 type replayFeed struct {
+	path    string
 	batches []compute.Batch
 }
 
@@ -112,7 +125,7 @@ func openReplay(path string, vocabulary int) (*replayFeed, error) {
 	if len(given) == 0 {
 		return nil, fmt.Errorf("%s has no batches", path)
 	}
-	r := &replayFeed{}
+	r := &replayFeed{path: path}
 	for i, g := range given {
 		if err := g.check(vocabulary); err != nil {
 			return nil, fmt.Errorf("%s: batch %d: %w", path, i, err)
@@ -154,6 +167,11 @@ func (g *givenBatch) check(vocabulary int) error {
 
 func (r *replayFeed) Len() int    { return len(r.batches) }
 func (r *replayFeed) Fixed() bool { return true }
+
+// Where numbers batches from 0, as the messages about a file that cannot be read do.
+func (r *replayFeed) Where(items, _ []int) string {
+	return "batch " + some(items, strconv.Itoa) + " of " + r.path
+}
 
 func (r *replayFeed) Tokens(item int) int {
 	b := r.batches[item]

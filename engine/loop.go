@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"sftui/engine/compute"
@@ -61,11 +62,17 @@ type state struct {
 
 	Best      *best      `json:"best,omitempty"`
 	Recent    []float64  `json:"recent_losses,omitempty"` // for the spike detector
-	LastEval  int        `json:"last_eval_step,omitempty"`
+	Begun     bool       `json:"begun,omitempty"`         // what comes before the first step is done
+	EvalDue   *evalDue   `json:"evaluation_due,omitempty"`
 	Metrics   int64      `json:"metrics_bytes"` // length of metrics.jsonl when this was saved
 	Finger    savedMark  `json:"fingerprints"`
 	Status    run.Status `json:"status"` // sums so far: tokens, seconds, lowest loss
 	CreatedAt time.Time  `json:"created_at"`
+}
+
+// evalDue is the evaluation of the present step that a stop cut short.
+type evalDue struct {
+	EpochEnded bool `json:"epoch_ended,omitempty"`
 }
 
 // best is the best evaluation so far.
@@ -79,8 +86,14 @@ var errStopped = errors.New("the run was stopped")
 
 // train runs the loop to its end, to a stop, or to an error.
 func (l *loop) train(ctx context.Context) error {
-	if l.state.Step == 0 {
+	if l.state.Step == 0 && !l.state.Begun {
 		if err := l.before(ctx); err != nil {
+			return err
+		}
+	}
+	if due := l.state.EvalDue; due != nil {
+		l.state.EvalDue = nil
+		if err := l.afterStep(ctx, due.EpochEnded); err != nil {
 			return err
 		}
 	}
@@ -97,6 +110,9 @@ func (l *loop) train(ctx context.Context) error {
 			return err
 		}
 	}
+	if l.state.EvalDue != nil {
+		return l.between(ctx) // which ends the run as it was asked to
+	}
 	if l.sampled != l.state.Step {
 		return l.sample(ctx)
 	}
@@ -107,9 +123,14 @@ func (l *loop) train(ctx context.Context) error {
 // the prompts as it is before training, for comparison.
 func (l *loop) before(ctx context.Context) error {
 	if l.recipe.EvalOnStart && l.eval != nil {
-		return l.evaluate(ctx)
+		l.state.EvalDue = &evalDue{}
+		err := l.evaluate(ctx)
+		l.state.Begun, l.state.EvalDue = l.state.EvalDue == nil, nil
+		return err
 	}
-	return l.sample(ctx)
+	err := l.sample(ctx)
+	l.state.Begun = !l.interrupted(ctx)
+	return err
 }
 
 // becomeTraining enters the training state unless the run is in it already.
@@ -216,7 +237,8 @@ func (l *loop) step() (epochEnded bool, err error) {
 		w.add(b, m)
 	}
 	event := l.describe(&w, window)
-	if err := l.update(&w, &event); err != nil {
+	its := l.itsRows(window, event.RowIDs)
+	if err := l.update(&w, &event, its); err != nil {
 		return false, err
 	}
 	l.state.Step++
@@ -225,7 +247,7 @@ func (l *loop) step() (epochEnded bool, err error) {
 	event.Seconds = time.Since(start).Seconds()
 	l.tuner.stepped(event.Seconds)
 	l.out.emit(event)
-	l.noteSpike(&event)
+	l.noteSpike(&event, its)
 	return window.next.Epoch > window.at.Epoch, nil
 }
 
@@ -250,17 +272,26 @@ func (l *loop) describe(w *work, window *window) run.Event {
 	return e
 }
 
+// itsRows is what a warning about a step calls the rows of it, which are
+// listed by number beside the warning's words.
+func (l *loop) itsRows(w *window, rows []int) string {
+	if where := l.feed.Where(slices.Concat(w.items...), rows); where != "" {
+		return "its rows (" + where + ")"
+	}
+	return "its rows"
+}
+
 // update moves the weights, or says why not.
-func (l *loop) update(w *work, e *run.Event) error {
+func (l *loop) update(w *work, e *run.Event, its string) error {
 	if w.trained == 0 {
 		l.trainer.Discard()
-		l.out.warn(run.CodeNoTrained, e.Step, fmt.Sprintf("step %d has no token that carries loss, so the weights stay as they are; look at the labels of its rows", e.Step), w.rows)
+		l.out.warn(run.CodeNoTrained, e.Step, fmt.Sprintf("step %d has no token that carries loss, so the weights stay as they are; look at the labels of %s", e.Step, its), w.rows)
 		return nil
 	}
 	if !e.Loss.Finite() {
 		l.trainer.Discard()
 		e.GradNorm = run.Number(math.NaN())
-		return l.notFinite(e, fmt.Sprintf("the loss of step %d is %v", e.Step, float64(e.Loss)))
+		return l.notFinite(e, fmt.Sprintf("the loss of step %d is %v", e.Step, float64(e.Loss)), its)
 	}
 	s, err := l.trainer.Step(float64(e.LearningRate), l.recipe.MaxGradNorm, w.trained)
 	if err != nil {
@@ -268,7 +299,7 @@ func (l *loop) update(w *work, e *run.Event) error {
 	}
 	e.GradNorm = run.Number(s.GradNorm)
 	if s.Skipped || !e.GradNorm.Finite() {
-		return l.notFinite(e, fmt.Sprintf("the gradient norm of step %d is %v", e.Step, s.GradNorm))
+		return l.notFinite(e, fmt.Sprintf("the gradient norm of step %d is %v", e.Step, s.GradNorm), its)
 	}
 	return nil
 }
@@ -279,12 +310,12 @@ type errNotFinite struct{ message string }
 func (e *errNotFinite) Error() string { return e.message }
 
 // notFinite applies nan_policy; the weights have not moved.
-func (l *loop) notFinite(e *run.Event, what string) error {
+func (l *loop) notFinite(e *run.Event, what, its string) error {
 	if l.recipe.NanPolicy == "skip" {
-		l.out.warn(run.CodeNaN, e.Step, what+"; the step is left out", e.RowIDs)
+		l.out.warn(run.CodeNaN, e.Step, what+"; the step is left out; look at "+its, e.RowIDs)
 		return nil
 	}
-	l.out.warn(run.CodeNaN, e.Step, what, e.RowIDs)
+	l.out.warn(run.CodeNaN, e.Step, what+"; look at "+its, e.RowIDs)
 	return &errNotFinite{what + "; nan_policy=skip would leave such steps out, a lower learning_rate may avoid them"}
 }
 
@@ -295,7 +326,8 @@ func (l *loop) afterStep(ctx context.Context, epochEnded bool) error {
 	isBest := false
 	if l.eval != nil && l.cadence.evaluates(l.state.Step, epochEnded, last, l.out.snapshot().Epoch) {
 		before := l.state.Best
-		if err := l.evaluate(ctx); err != nil {
+		l.state.EvalDue = &evalDue{EpochEnded: epochEnded}
+		if err := l.evaluate(ctx); err != nil || l.state.EvalDue != nil {
 			return err
 		}
 		isBest = l.state.Best != before
@@ -307,13 +339,13 @@ func (l *loop) afterStep(ctx context.Context, epochEnded bool) error {
 }
 
 // noteSpike warns when a step's loss jumped out of its recent range.
-func (l *loop) noteSpike(e *run.Event) {
+func (l *loop) noteSpike(e *run.Event, its string) {
 	if !e.Loss.Finite() {
 		return
 	}
 	usual, spike := l.spikes.add(float64(e.Loss))
 	l.state.Recent = l.spikes.recent
 	if spike {
-		l.out.warn(run.CodeSpike, e.Step, fmt.Sprintf("the loss of step %d is %.4g, usual is %.4g; look at its rows", e.Step, float64(e.Loss), usual), e.RowIDs)
+		l.out.warn(run.CodeSpike, e.Step, fmt.Sprintf("the loss of step %d is %.4g, usual is %.4g; look at %s", e.Step, float64(e.Loss), usual, its), e.RowIDs)
 	}
 }

@@ -35,6 +35,9 @@ type grouping struct {
 	tokens func(item int) int
 	batch  int  // rows of an optimizer step, or of an evaluation batch
 	loader bool // the numbers come from the generator that data loaders draw from too
+
+	// evaluations tells how many draw from it before an epoch begins, nil for none.
+	evaluations func(epoch int) int
 }
 
 // NewOrder makes the order of n items. strategy is "random" (epoch e is
@@ -67,15 +70,46 @@ func RecipeOrder(r *recipes.Recipe, n int, tokens func(item int) int) (*Order, e
 	}
 	// The sampler has no generator of its own, so that seed counts and not data_seed.
 	g := grouping{tokens: tokens, batch: r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps, loader: true}
-	return newGroupedOrder(n, int64(r.Seed), r.DataloaderDropLast, g), nil
+	o := newGroupedOrder(n, int64(r.Seed), r.DataloaderDropLast, g)
+	var err error
+	o.grouping.evaluations, err = evaluationsBefore(r, o)
+	return o, err
+}
+
+// evaluationsBefore counts the evaluations that a run of the recipe makes
+// before an epoch begins, live changes aside. It is nil where there are none.
+func evaluationsBefore(r *recipes.Recipe, o *Order) (func(epoch int) int, error) {
+	if r.EvalStrategy == "no" && !r.EvalOnStart {
+		return nil, nil
+	}
+	perEpoch := o.StepsFrom(0, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
+	total := r.MaxSteps
+	if total <= 0 {
+		total = o.TotalSteps(r.NumTrainEpochs, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
+	}
+	c, err := newCadence(r, total)
+	return func(epoch int) int {
+		n := 0
+		if r.EvalOnStart {
+			n++
+		}
+		for step := 1; step <= min(total, epoch*perEpoch); step++ {
+			if c.evaluates(step, step%perEpoch == 0, step == total, float64(step)/float64(perEpoch)) {
+				n++
+			}
+		}
+		return n
+	}, err
 }
 
 // evalOrder is the order in which a recipe's evaluation visits its rows.
+// dataloader_drop_last leaves out the rows of a last, smaller batch here too,
+// as in transformers.
 func evalOrder(r *recipes.Recipe, n int, tokens func(item int) int) *Order {
 	if r.TrainSamplingStrategy == groupByLength {
-		return newGroupedOrder(n, dataSeed(r), false, grouping{tokens: tokens, batch: r.PerDeviceEvalBatchSize})
+		return newGroupedOrder(n, dataSeed(r), r.DataloaderDropLast, grouping{tokens: tokens, batch: r.PerDeviceEvalBatchSize})
 	}
-	return &Order{n: n, strategy: "sequential", epoch: -1}
+	return &Order{n: n, strategy: "sequential", dropLast: r.DataloaderDropLast, epoch: -1}
 }
 
 // grouped is an epoch's order by length. The generator goes on from epoch to
@@ -83,7 +117,13 @@ func evalOrder(r *recipes.Recipe, n int, tokens func(item int) int) *Order {
 func (o *Order) grouped(epoch int) []int {
 	stream := dataset.NewTorchStream(o.seed)
 	var perm []int
-	for range epoch + 1 {
+	evaluated := 0
+	for e := range epoch + 1 {
+		if o.grouping.evaluations != nil {
+			for n := o.grouping.evaluations(e); evaluated < n; evaluated++ {
+				stream.Skip()
+			}
+		}
 		if o.grouping.loader {
 			stream.Skip()
 		}

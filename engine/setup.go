@@ -297,6 +297,7 @@ func (t *training) restore(l *loop, total int) error {
 	l.state.MicroBatch, l.state.Accumulation, l.state.LearningScale = fresh.MicroBatch, fresh.Accumulation, fresh.LearningScale
 	l.state.TotalSteps, l.state.ScheduleTotal, l.state.ScheduleStride = total, total, 1
 	l.state.ScheduleAt, l.state.Best, l.state.Adaptive = float64(l.state.Step), nil, nil
+	l.state.EvalDue, l.state.Begun = nil, false
 	if l.state.Position.Offset >= l.order.n {
 		l.state.Position = Position{Epoch: l.state.Position.Epoch + 1}
 	}
@@ -310,8 +311,11 @@ func (t *training) addEvaluation(l *loop) error {
 		return err
 	}
 	if t.data.eval != nil {
-		order := evalOrder(t.o.Recipe, t.data.eval.Len(), t.data.eval.Tokens)
-		l.eval = &evaluator{feed: t.data.eval, order: order, batch: t.o.Recipe.PerDeviceEvalBatchSize, metric: m}
+		order, batch := evalOrder(t.o.Recipe, t.data.eval.Len(), t.data.eval.Tokens), t.o.Recipe.PerDeviceEvalBatchSize
+		if order.StepsFrom(0, batch, 1) == 0 {
+			return fmt.Errorf("%d evaluation rows are fewer than one batch of per_device_eval_batch_size %d, and dataloader_drop_last drops it: lower per_device_eval_batch_size or set dataloader_drop_last to false", order.n, batch)
+		}
+		l.eval = &evaluator{feed: t.data.eval, order: order, batch: batch, metric: m}
 	}
 	if l.eval == nil && t.o.Recipe.EvalStrategy != "no" && t.o.Replay != "" {
 		t.out.log("evaluation is left out while given batches are replayed")

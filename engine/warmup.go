@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"sftui/engine/compute"
 	"sftui/engine/run"
@@ -99,17 +100,21 @@ func rowList(b compute.Batch) string {
 }
 
 // someRows names the first few rows.
-func someRows(rows []int) string {
+func someRows(rows []int) string { return some(rows, strconv.Itoa) }
+
+// some names the first few of many.
+func some(rows []int, name func(int) string) string {
 	const most = 8
-	text := ""
+	var text strings.Builder
 	for i, r := range rows {
 		if i == most {
-			return text + fmt.Sprintf(" and %d more", len(rows)-most)
+			fmt.Fprintf(&text, " and %d more", len(rows)-most)
+			break
 		}
 		if i > 0 {
-			text += ", "
+			text.WriteString(", ")
 		}
-		text += strconv.Itoa(r)
+		text.WriteString(name(r))
 	}
-	return text
+	return text.String()
 }

@@ -8,6 +8,7 @@ import (
 type window struct {
 	at, next            Position
 	micro, accumulation int
+	items               [][]int // of each batch
 	batches             []compute.Batch
 }
 
@@ -15,7 +16,7 @@ type window struct {
 func collect(f feed, o *Order, at Position, micro, accumulation int) (*window, error) {
 	w := &window{at: o.normalize(at, micro), micro: micro, accumulation: accumulation}
 	items, next := o.Window(at, micro, accumulation)
-	w.next = next
+	w.items, w.next = items, next
 	for _, part := range items {
 		b, err := f.Batch(part)
 		if err != nil {
