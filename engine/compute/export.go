@@ -119,9 +119,9 @@ func (s *Session) sourceTypes() (map[string]string, error) {
 	}
 	defer source.Close() //nolint:errcheck // opened for reading only
 	types := map[string]string{}
-	for _, name := range source.Names() {
-		info, _ := source.Info(name)
-		types[name] = info.DType
+	for _, w := range s.all {
+		info, _ := source.Info(w.source)
+		types[w.name] = info.DType
 	}
 	if types[model.HeadName] == "" {
 		types[model.HeadName] = types[model.EmbedName] // where the source ties them
@@ -144,9 +144,9 @@ var (
 	firstBrace = regexp.MustCompile(`^\s*\{`)
 )
 
-// setTied makes config.json say that embedding and head differ where training an adapter beside one of them parted them.
+// setTied makes config.json say that embedding and head differ where its source ties them and they have parted.
 func (s *Session) setTied(config []byte) []byte {
-	if s.model.Tied || !s.cfg.LoRA.unties() {
+	if s.model.Tied || !s.declaredTied {
 		return config
 	}
 	if tiedKey.Match(config) {

@@ -30,10 +30,12 @@ type Session struct {
 	head     *weight // the embedding, when tied
 	layers   []*layer
 	variants []variant // of layers; each has its own programs
-	lowest   int       // layer that gradients go back to: nothing below it is trained
-	all      []*weight // in the checkpoint's order
-	groups   [][]*weight
-	programs programs
+	// declaredTied says that config.json ties embedding and head; model.Tied, whether they are.
+	declaredTied bool
+	lowest       int       // layer that gradients go back to: nothing below it is trained
+	all          []*weight // in the checkpoint's order
+	groups       [][]*weight
+	programs     programs
 	// attention is how attention is computed; kernel is what computes it where XLA does not.
 	attention attention
 	kernel    kernel
@@ -67,10 +69,13 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := m.Config.AttentionDropout; p > 0 && !c.Inference {
+		return nil, fmt.Errorf("%s: config.json: attention_dropout is %g, and sftui trains without dropout in attention: set it to 0", c.ModelDir, p)
+	}
+	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32, declaredTied: m.Tied}
 	if c.LoRA.unties() {
 		m.Tied = false
 	}
-	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32}
 	if s.rule, err = s.cfg.Optimizer.rule(); err != nil {
 		return nil, err
 	}

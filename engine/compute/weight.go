@@ -73,11 +73,13 @@ func (s *Session) load() error {
 	}
 	defer checkpoint.Close() //nolint:errcheck // opened for reading only
 	names := checkpoint.Names()
+	if err := s.part(checkpoint); err != nil {
+		return err
+	}
 	for _, p := range s.model.Params() {
-		name := p.Name
-		if _, found := checkpoint.Info(name); !found && name == model.HeadName {
-			// Untied in the config, but saved as tied: the head is the embedding.
-			name = model.EmbedName
+		name, err := s.sourceOf(checkpoint, p.Name)
+		if err != nil {
+			return err
 		}
 		w := &weight{name: p.Name, shape: p.Shape, trainable: s.trainsWhole(p.Name), decay: s.decays(p.Name), source: name}
 		w.multiplied = p.Linear || p.Name == model.EmbedName && s.model.Tied
@@ -97,10 +99,7 @@ func (s *Session) load() error {
 }
 
 func (s *Session) loadTensor(checkpoint *weights.Checkpoint, name string, shape []int) (compute.Buffer, error) {
-	info, found := checkpoint.Info(name)
-	if !found {
-		return nil, fmt.Errorf("the weights of %s lack %s", s.cfg.ModelDir, name)
-	}
+	info, _ := checkpoint.Info(name)
 	if !slices.Equal(info.Shape, shape) {
 		return nil, fmt.Errorf("the weight %s in %s has shape %v; config.json says %v", name, s.cfg.ModelDir, info.Shape, shape)
 	}

@@ -52,6 +52,10 @@ type Config struct {
 	AttnLogitSoftcapping  *float64 `json:"attn_logit_softcapping"`
 	FinalLogitSoftcapping *float64 `json:"final_logit_softcapping"`
 	BidirectionalMask     bool     `json:"use_bidirectional_attention"`
+
+	Quantization *struct {
+		Method string `json:"quant_method"`
+	} `json:"quantization_config"`
 }
 
 // ReadConfig reads dir/config.json.
@@ -117,6 +121,9 @@ func (c *Config) check() error {
 	}
 	if c.headDim()%2 != 0 {
 		return fmt.Errorf("config.json: head_dim %d is odd; rotary positions need an even one", c.headDim())
+	}
+	if q := c.Quantization; q != nil {
+		return fmt.Errorf("config.json: quantization_config says that the weights are quantized (quant_method %q), which sftui cannot read: take the model in bfloat16 or float32", q.Method)
 	}
 	if c.AttentionDropout < 0 || c.AttentionDropout >= 1 {
 		return fmt.Errorf("config.json: attention_dropout is %g; it must be at least 0 and below 1", c.AttentionDropout)

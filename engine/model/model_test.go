@@ -64,6 +64,7 @@ func TestRefusedConfigs(t *testing.T) {
 		"Gemma's window":  {gemma(map[string]any{"sliding_window": nil}), "sliding_window is not set"},
 		"no window":       {gemma(map[string]any{"sliding_window": 0}), "sliding_window is 0"},
 		"unused window":   {map[string]any{"architectures": []string{"Qwen2ForCausalLM"}, "sliding_window": 4, "layer_types": []string{"full_attention", "sliding_attention"}}, "sliding_window is not set or not used"},
+		"quantized":       {map[string]any{"quantization_config": map[string]any{"quant_method": "fp8"}}, `quantization_config says that the weights are quantized (quant_method "fp8")`},
 		"dropout":         {map[string]any{"attention_dropout": 1.5}, "attention_dropout"},
 		"layer types":     {map[string]any{"layer_types": []string{"full_attention"}}, "1 entries for 2 layers"},
 		"a layer type":    {map[string]any{"layer_types": []string{"full_attention", "linear_attention"}}, "linear_attention"},
