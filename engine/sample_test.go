@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 
 	"sftui/dataset"
@@ -28,6 +29,31 @@ func TestQuestion(t *testing.T) {
 		messages, text, reference, ok := question(value.(dataset.Row))
 		if ok != (c.messages >= 0) || text != c.text || reference != c.reference || ok && len(messages) != c.messages {
 			t.Errorf("%s: %d messages, %q, %q, %v", c.name, len(messages), text, reference, ok)
+		}
+	}
+}
+
+// A template may write the tokenizer's special tokens by their names; without a
+// template messages are no prompt, and text is one as it is.
+func TestEncodePrompt(t *testing.T) {
+	tok, err := dataset.OpenTokenizer(newFixture(t, 1).model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tok.Close() //nolint:errcheck // only read from
+	template, err := jinja.Parse("chat", "{{ eos_token }} {{ messages[0].content }}{% if add_generation_prompt %} w9{% endif %}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := jinja.NewDict(2)
+	message.Set("role", "user")
+	message.Set("content", "w3 w4")
+	if ids, err := encodePrompt(tok, template, []any{message}, ""); err != nil || !slices.Equal(ids, []int32{1, 5, 6, 11}) {
+		t.Errorf("the prompt is %v (%v), want <eos> w3 w4 w9", ids, err)
+	}
+	for _, given := range []*jinja.Template{nil, template} {
+		if ids, err := encodePrompt(tok, given, nil, "w3"); err != nil || !slices.Equal(ids, []int32{5}) {
+			t.Errorf("the prompt is %v (%v), want w3", ids, err)
 		}
 	}
 }

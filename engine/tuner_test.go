@@ -270,6 +270,22 @@ func TestScheduledChangeThatCannotFit(t *testing.T) {
 	}
 }
 
+// A refusal names the largest batch size that fits, and none where none does.
+func TestRefusalNamesWhatFits(t *testing.T) {
+	f := newFixture(t, 64)
+	for perPosition, want := range map[int64]string{1 << 33: "at most 4 fits", 1 << 40: "none fits"} {
+		fake := newFake()
+		fake.perPos = perPosition // the device has 2^40 bytes, the longest row 26 tokens
+		_, err := train(t, f, fake, func(o *TrainOptions) {
+			o.Changes = []Change{{Step: 3, MicroBatch: 16}}
+			o.Recipe.PerDeviceTrainBatchSize = 1
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bytes a position: %v, want %q", perPosition, err, want)
+		}
+	}
+}
+
 // What was asked for and not in force yet when a run died is asked for again
 // when it is resumed.
 func TestPendingChangeSurvives(t *testing.T) {
