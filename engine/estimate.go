@@ -33,6 +33,7 @@ const (
 	headChunkCUDA    = 2048
 	headChunkLeast   = 16
 	headCopies       = 3.3 // logits, their exponentials, their gradient, and less
+	headCopiesCUDA   = 1.6 // in bfloat16: logits and their gradient in half the bytes
 )
 
 // Estimate adds up the memory of training a model in batches of a shape, in
@@ -42,17 +43,20 @@ func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) 
 	parameters := m.NumParameters()
 	trainable := parameters
 	var e compute.Memory
-	e.Weights = float32Bytes * parameters
+	e.Weights = c.WeightBytes(m)
 	if c.LoRA != nil {
 		adapter, whole := adapters(m, c.LoRA)
 		trainable = adapter + whole
-		e.Weights += float32Bytes * adapter
 	}
 	e.Gradients = float32Bytes * trainable
 	e.Moments = c.StateBytes(m)
 	e.Activations = activationBytes(m, c, shape)
-	e.Block = blockBytes(m, c, shape)
-	e.Head = int64(headCopies * float64(headBytes(m, cuda)))
+	e.Block = blockBytes(m, c, shape, cuda && c.Flash(m))
+	copies := headCopies
+	if cuda && c.DType == "bfloat16" {
+		copies = headCopiesCUDA
+	}
+	e.Head = int64(copies * float64(headBytes(m, cuda)))
 	e.Code = overheadBytes(e, cuda)
 	return e
 }
@@ -104,13 +108,16 @@ func activationBytes(m *model.Model, c compute.Config, shape compute.Shape) int6
 // blockBytes is what one block's backward pass needs at its peak: attention
 // scores of all heads, of which causal rows compute about half at a time and
 // keep two copies, and the results on both sides of the MLP. XLA's own sizes
-// for SmolLM2 at 512, 1,024 and 2,048 positions are met within a fifth.
-func blockBytes(m *model.Model, c compute.Config, shape compute.Shape) int64 {
+// for SmolLM2 at 512, 1,024 and 2,048 positions are met within a fifth. Flash
+// attention never holds scores: it keeps statistics of every query and head and
+// adds the gradient of q up in float32, for every sequence of a row.
+func blockBytes(m *model.Model, c compute.Config, shape compute.Shape, flash bool) int64 {
 	const scoreCopies, wideCopies, narrowCopies = 1, 4, 3
 	positions, length := int64(shape.Positions()), int64(shape.Length)
 	scores := scoreCopies * float32Bytes * int64(m.Config.NumAttentionHeads) * positions * length
-	if shape.Documents > 0 {
-		scores = 0 // fused attention never holds them
+	if flash || shape.Documents > 0 {
+		heads := int64(m.Config.NumAttentionHeads)
+		scores = float32Bytes * heads * positions * (2 + int64(m.HeadDim)*int64(max(1, shape.Documents)))
 	}
 	wide := wideCopies * elementBytes(c) * int64(m.Config.IntermediateSize) * positions
 	narrow := narrowCopies * float32Bytes * int64(m.Config.HiddenSize) * positions

@@ -74,3 +74,35 @@ func TestAdapters(t *testing.T) {
 		t.Errorf("%d values in adapters and %d beside them, want %d and 64", adapter, whole, want)
 	}
 }
+
+// TestEstimateForAnH200 compares with XLA's own sizes of what it compiles for one: Qwen2.5-1.5B in bfloat16, 8 rows of 2,048.
+func TestEstimateForAnH200(t *testing.T) {
+	dir := t.TempDir()
+	qwen := `{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 1536, "intermediate_size": 8960,
+		"num_hidden_layers": 28, "num_attention_heads": 12, "num_key_value_heads": 2, "vocab_size": 151936, "tie_word_embeddings": true,
+		"rms_norm_eps": 1e-6, "rope_theta": 1e6, "max_position_embeddings": 32768, "hidden_act": "silu"}`
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(qwen), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := compute.Config{ModelDir: dir, DType: "bfloat16", GradientCheckpointing: true}
+	e := Estimate(m, c, compute.Shape{Rows: 8, Length: 2048}, true)
+	for _, part := range []struct {
+		name      string
+		got, want int64
+	}{{"block", e.Block, 1434666272}, {"head", e.Head, 1873305888}} {
+		if ratio := float64(part.got) / float64(part.want); ratio < 1 || ratio > 1.15 {
+			t.Errorf("%s: %d bytes, XLA says %d", part.name, part.got, part.want)
+		}
+	}
+	const parameters = 1543714304
+	if m.NumParameters() != parameters {
+		t.Fatalf("the model has %d parameters", m.NumParameters())
+	}
+	if low := e.Weights - 4*parameters; low < 199*parameters/100 || low >= 2*parameters {
+		t.Errorf("the weights that products read take %d bytes beside the float32 ones of %d parameters", low, int64(parameters))
+	}
+}

@@ -164,6 +164,9 @@ func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 			Name: r.Optim, Args: r.OptimArgs, Beta1: r.AdamBeta1, Beta2: r.AdamBeta2, Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay,
 		},
 	}
+	if r.Tf32 != nil {
+		c.TF32 = *r.Tf32
+	}
 	if r.ActivationCheckpointing != nil {
 		c.GradientCheckpointing = *r.ActivationCheckpointing
 	}

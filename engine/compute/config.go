@@ -19,6 +19,7 @@ type Config struct {
 	// Attention is attn_implementation: "sdpa" and "eager" (XLA), "flash_attention_2" or
 	// "" (cuDNN on CUDA with bfloat16, XLA elsewhere).
 	Attention string
+	TF32      bool // tf32: NVIDIA GPUs may round the operands of float32 products to 10 bits
 	// MaxLength bounds the bucket lengths of layouts; 0 asks for the model's own limit.
 	MaxLength int
 	// Inference leaves out gradients and optimizer state.

@@ -137,8 +137,10 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	lse := graph.Add(graph.Log(sum), top)
 	column := graph.Iota(g, shapes.Make(dtypes.Int32, chunk, v), 1)
 	isTarget := graph.Equal(column, graph.BroadcastToDims(graph.InsertAxes(targets, -1), chunk, v))
-	zero := graph.ScalarZero(g, dtypes.Float32)
-	chosen := graph.ReduceAndKeep(graph.Where(isTarget, logits, graph.BroadcastToDims(zero, chunk, v)), graph.ReduceSum, -1)
+	// Looked up rather than summed under isTarget: that would be one more pass over the logits.
+	place := graph.InsertAxes(graph.Max(targets, graph.ScalarZero(g, dtypes.Int32)), -1)
+	row := graph.Iota(g, shapes.Make(dtypes.Int32, chunk, 1), 0)
+	chosen := graph.InsertAxes(graph.Gather(logits, graph.Concatenate([]*graph.Node{row, place}, -1)), -1)
 	counts := graph.InsertAxes(graph.ConvertDType(graph.GreaterOrEqual(targets, graph.ScalarZero(g, dtypes.Int32)), dtypes.Float32), -1)
 	eps := s.cfg.LabelSmoothing
 	loss := graph.Sub(lse, chosen)

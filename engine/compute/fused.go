@@ -24,11 +24,16 @@ const (
 // hopper is the compute capability since which cuDNN's flash attention takes packed rows and heads of 256.
 const hopper = 9
 
+// Flash says whether a model's attention is computed by cuDNN on a GPU that can.
+func (c Config) Flash(m *model.Model) bool {
+	asked := c.Attention == "" || c.Attention == flashAttention
+	return asked && c.DType == bfloat16 && m.HeadDim%8 == 0 && m.HeadDim <= 256
+}
+
 // chooseAttention says what the device, the type and the model allow of what attn_implementation asks for.
 func chooseAttention(dev *device.Device, c Config, m *model.Model) attention {
-	asked := c.Attention == "" || c.Attention == flashAttention
 	able := dev.Kind == device.CUDA && dev.Backend.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention]
-	if !asked || !able || c.DType != bfloat16 || m.HeadDim%8 != 0 || m.HeadDim > 256 {
+	if !able || !c.Flash(m) {
 		return maskedAttention
 	}
 	switch major, _ := dev.Capability(); {

@@ -93,6 +93,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 		return nil, err
 	}
 	s.attention, s.kernel = chooseAttention(dev, s.cfg, m), cuDNN
+	dev.UseTF32(c.TF32)
 	s.settleAttention()
 	s.findVariants()
 	s.group()

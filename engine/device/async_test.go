@@ -3,6 +3,7 @@ package device
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/gomlx/compute"
@@ -100,9 +101,28 @@ func TestPrepareCUDA(t *testing.T) {
 	t.Setenv("XLA_FLAGS", "--xla_gpu_autotune_level=2")
 	t.Setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
 	t.Setenv("GOPJRT_CUDA_CHECKS", "")
-	prepareCUDA(t.TempDir() + "/xla_cuda_plugin.so")
-	if got, want := os.Getenv("XLA_FLAGS"), "--xla_gpu_enable_command_buffer= --xla_gpu_autotune_level=2"; got != want {
+	cache, plugin := t.TempDir(), t.TempDir()+"/xla_cuda_plugin.so"
+	t.Setenv("XDG_CACHE_HOME", cache)
+	if err := os.WriteFile(plugin, []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	prepareCUDA(plugin)
+	made, _ := filepath.Glob(cache + "/sftui/tuned/*")
+	if len(made) != 1 {
+		t.Fatalf("folders for XLA's measurements: %q", made)
+	}
+	want := "--xla_gpu_enable_command_buffer= --xla_gpu_per_fusion_autotune_cache_dir=" + made[0] + " --xla_gpu_autotune_level=2"
+	if got := os.Getenv("XLA_FLAGS"); got != want {
 		t.Errorf("XLA_FLAGS is %q, want %q", got, want)
+	}
+	if err := os.WriteFile(plugin, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if other := tunedFolder(plugin); other == made[0] {
+		t.Errorf("another plugin shares %s", other)
+	}
+	if dir := tunedFolder(cache + "/missing.so"); dir != "" {
+		t.Errorf("a missing plugin has the folder %s", dir)
 	}
 	if got := os.Getenv("CUDA_DEVICE_ORDER"); got != "FASTEST_FIRST" {
 		t.Errorf("CUDA_DEVICE_ORDER is %q", got)

@@ -1,10 +1,16 @@
 package device
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
+
+// cudaOptions are what the plugin's client is made with. Memory is taken as it is needed, so that others on the GPU and the
+// figures shown see what is used; what is taken stays within 95% of the GPU's memory rather than XLA's 75%, since the rest is
+// only for CUDA itself. Without tf32 a float32 product is one, as in PyTorch; UseTF32 turns it on.
+const cudaOptions = ",preallocate=false,memory_fraction=0.95,tf32=false"
 
 // cudaLibraries are NVIDIA's libraries that the plugin and cuDNN open by name, in the order of their dependencies and
 // relative to the folder "nvidia" of their Python packages. Those that are loaded already are found wherever they lie;
@@ -40,6 +46,9 @@ func prepareCUDA(plugin string) {
 	// Programs are launched one by one, each with buffers of another layer. As CUDA graphs they would have to be updated
 	// every time before the GPU may begin.
 	flags := []string{"--xla_gpu_enable_command_buffer="}
+	if dir := tunedFolder(plugin); dir != "" {
+		flags = append(flags, "--xla_gpu_per_fusion_autotune_cache_dir="+dir)
+	}
 	if dir := nvidiaFolder(plugin); dir != "" {
 		preload(dir, cudaLibraries())
 		if toolkit := filepath.Join(dir, "cu13"); exists(filepath.Join(toolkit, "nvvm", "libdevice")) {
@@ -53,6 +62,24 @@ func prepareCUDA(plugin string) {
 	}
 	// go-xla warns of a layout that prepareCUDA has just taken care of.
 	setenv("GOPJRT_CUDA_CHECKS", "no")
+}
+
+// tunedFolder is where XLA notes which of a product's kernels was the fastest, so that the next process need not measure
+// again; one for every plugin, since another one has other kernels. It is "" where no folder can be made.
+func tunedFolder(plugin string) string {
+	info, err := os.Stat(plugin)
+	if err != nil {
+		return ""
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	dir := filepath.Join(cache, "sftui", "tuned", fmt.Sprintf("%x-%x", info.Size(), info.ModTime().Unix()))
+	if strings.ContainsAny(dir, " \t") || os.MkdirAll(dir, 0o755) != nil {
+		return "" // XLA_FLAGS is split at spaces
+	}
+	return dir
 }
 
 func setenv(key, value string) { _ = os.Setenv(key, value) } // fails for malformed keys only

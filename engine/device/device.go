@@ -108,8 +108,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	config := so
 	if kind == CUDA {
 		prepareCUDA(so)
-		// Without tf32 a float32 product is one, as in PyTorch; bfloat16 is no concern of it.
-		config += ",preallocate=false,tf32=false"
+		config += cudaOptions
 	}
 	backend, err := xla.NewWithOptions(config, nil)
 	if err != nil {
@@ -122,6 +121,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 			d.Warning = "the driver's library NVML (libnvidia-ml.so.1) cannot be opened: the GPU's memory and load stay unknown, and attention is computed without cuDNN"
 		}
 		d.Name = d.gpu.name("NVIDIA GPU")
+		d.usage.others = d.gpu.used()
 	}
 	return d, nil
 }
@@ -199,6 +199,14 @@ func cpuName() string {
 
 // Capability is the compute capability of an NVIDIA GPU, 9 and 0 for an H200; zeros for other devices.
 func (d *Device) Capability() (major, minor int) { return d.gpu.capability() }
+
+// UseTF32 lets an NVIDIA GPU round the operands of float32 products to TF32, in programs that are compiled afterwards.
+// Bfloat16 products and other devices do not change.
+func (d *Device) UseTF32(on bool) {
+	if backend, ok := d.Backend.(*xla.Backend); ok && d.Kind == CUDA {
+		backend.DotGeneralUseTF32 = on
+	}
+}
 
 // Close frees the backend. Buffers on it must be freed before.
 func (d *Device) Close() {
