@@ -82,6 +82,8 @@ func value(v float64) string {
 		return mantissa + "e" + sign + strings.TrimLeft(exponent, "+-0")
 	case a < 10:
 		return strconv.FormatFloat(v, 'f', 3, 64)
+	case a < 100:
+		return strconv.FormatFloat(v, 'f', 2, 64)
 	case a < 1000:
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}

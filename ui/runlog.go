@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sftui/engine/run"
@@ -90,11 +91,29 @@ func (p *trainPage) logLines(w, h int) []string {
 	case t.pending != "" && !t.state().Over():
 		add(inkAccent, "● "+p.a.tf("compiling %s", t.pending))
 	}
-	room := max(0, h-len(out))
-	for _, l := range t.lines[max(0, len(t.lines)-room):] {
-		add(l.ink, p.a.logText(&l.event))
+	return block(append(out, p.lastLines(w, max(0, h-len(out)), h > 2)...), w, h)
+}
+
+// lastLines are the newest lines of the log that fit into h; long ones are
+// wrapped where there is room.
+func (p *trainPage) lastLines(w, h int, wrapped bool) []string {
+	var out []string // from the newest up
+	lines := p.on.lines
+	for i := len(lines) - 1; i >= 0 && len(out) < h; i-- {
+		parts := []string{visible(p.a.logText(&lines[i].event))}
+		if wrapped {
+			parts = wrap(parts[0], w-4)
+		}
+		for n := len(parts) - 1; n >= 0; n-- {
+			indent := " "
+			if n > 0 {
+				indent = "   "
+			}
+			out = append(out, indent+p.a.th.paint(lines[i].ink, fit(parts[n], w-len(indent))))
+		}
 	}
-	return block(out, w, h)
+	slices.Reverse(out)
+	return out[max(0, len(out)-h):]
 }
 
 // cursorLine is every value of the step under the crosshair.

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sftui/engine/run"
@@ -137,6 +138,10 @@ func (p *runsPage) overlayLines(w, h int) []string {
 		}
 		lines = append(lines, chart.Line{Series: c})
 		legend = append(legend, th.paint(overlayInks[n%len(overlayInks)], "━ "+visible(filepath.Base(dir))))
+	}
+	if !slices.ContainsFunc(lines, func(l chart.Line) bool { return l.Series.Len() > 0 }) {
+		out := block([]string{"", " " + th.paint(inkDim, p.a.t("No steps yet."))}, w, max(1, h-1))
+		return append(out, fit(" "+strings.Join(legend, "  "), w))
 	}
 	out := chart.Render(chart.Options{Width: w, Height: max(1, h-1), Lines: lines, Paint: func(part chart.Part, s string) string {
 		if part >= chart.PartLine {

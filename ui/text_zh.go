@@ -200,5 +200,6 @@ var chineseRuns = map[string]string{
 	"A new shape compiles in the background while the old one goes on; applied at the next step after that.": "新形状在后台编译，旧的继续；编译后的下一步生效。",
 	"memory: no reading yet": "内存：暂无读数", "memory peak ≈ %s": "内存峰值 ≈ %s", "of %s": "共 %s", "tight": "紧张", "fits": "放得下",
 	"loading": "加载", "preparing": "准备", "compiling": "编译", "training": "训练中", "evaluating": "评估", "saving": "保存", "paused": "已暂停",
+	"opening the model": "打开模型", "loading the model": "载入模型", "No steps yet.": "还没有训练步。",
 	"starting": "启动", "stopped": "已停止", "finished": "已完成", "failed": "失败", "died": "已中断",
 }

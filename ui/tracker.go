@@ -59,7 +59,17 @@ type logLine struct {
 // phaseTime is when a phase before the first step began.
 type phaseTime struct {
 	name  string
+	what  string // what starting consists of
 	began time.Time
+}
+
+// title is what a list of phases calls it: a run starts twice, by opening its
+// model and by loading it.
+func (p phaseTime) title(a *app) string {
+	if p.name == string(run.Starting) && p.what != "" {
+		return a.t(p.what)
+	}
+	return a.t(p.name)
 }
 
 const (
@@ -131,7 +141,7 @@ func (t *tracker) event(e *run.Event) {
 func (t *tracker) inPhase(e *run.Event) {
 	t.phase = *e
 	if n := len(t.phases); t.series[metricLoss].Len() == 0 && e.Phase != "" && (n == 0 || t.phases[n-1].name != e.Phase) {
-		t.phases = append(t.phases, phaseTime{e.Phase, e.Time})
+		t.phases = append(t.phases, phaseTime{e.Phase, e.Message, e.Time})
 	}
 }
 

@@ -121,13 +121,13 @@ func (p *trainPage) beforeLines(w, h int) []string {
 	lines = append(lines, "")
 	for i, ph := range t.phases {
 		if i+1 < len(t.phases) {
-			lines = append(lines, " "+th.paint(inkGood, "✓")+" "+fit(a.t(ph.name), 14)+th.paint(inkDim, span(t.phases[i+1].began.Sub(ph.began))))
+			lines = append(lines, " "+th.paint(inkGood, "✓")+" "+fit(ph.title(a), 18)+th.paint(inkDim, span(t.phases[i+1].began.Sub(ph.began))))
 			continue
 		}
 		if t.state().Over() {
 			continue
 		}
-		name, note := a.t(ph.name), ""
+		name, note := ph.title(a), ""
 		if ph.name == string(run.Training) {
 			name, note = a.t("first step"), a.t("it also compiles, so it is slower than the others")
 		}
@@ -135,7 +135,7 @@ func (p *trainPage) beforeLines(w, h int) []string {
 		if since.IsZero() {
 			since = t.started
 		}
-		lines = append(lines, " "+th.paint(inkAccent, "● "+fit(name, 14))+th.paint(inkDim, ago(since, a.now())))
+		lines = append(lines, " "+th.paint(inkAccent, "● "+fit(name, 18))+th.paint(inkDim, ago(since, a.now())))
 		lines = append(lines, p.phaseProgress(note, w)...)
 	}
 	if len(t.phases) == 0 {
