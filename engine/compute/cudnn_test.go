@@ -35,7 +35,13 @@ func (*textBuilder) Compile() (compute.Executable, error) { return nil, errText 
 // programText is the StableHLO of a program.
 func programText(t *testing.T, build func(b *builder) []*graph.Node) string {
 	t.Helper()
-	l := &lowering{Backend: openDevice(t).Backend}
+	return textOn(t, openDevice(t).Backend, build)
+}
+
+// textOn is the StableHLO of a program for a backend.
+func textOn(t *testing.T, backend compute.Backend, build func(b *builder) []*graph.Node) string {
+	t.Helper()
+	l := &lowering{Backend: backend}
 	err := guarded("build", func() error {
 		b := &builder{g: graph.NewGraph(&textBackend{l}, "program")}
 		return b.g.Compile(build(b)...)
