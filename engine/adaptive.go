@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"fmt"
-	"math"
-)
+import "math"
 
 // adaptiveState is where a schedule stands that follows the evaluations instead
 // of the steps. A checkpoint holds it.
@@ -45,7 +42,7 @@ const (
 )
 
 // newAdaptive reads the options of lr_scheduler_kwargs.
-func newAdaptive(p *scheduleParams) (*adaptive, error) {
+func newAdaptive(p *scheduleParams) *adaptive {
 	a := &adaptive{greedy: p.name == greedySchedule, base: p.base}
 	defaults := map[string]float64{"factor": 0.1, "patience": 10, "threshold": 1e-4, "cooldown": 0, "min_lr": 0, "eps": 1e-8}
 	thresholdMode := "rel"
@@ -58,19 +55,10 @@ func newAdaptive(p *scheduleParams) (*adaptive, error) {
 	}
 	read := map[string]float64{}
 	for key, fallback := range defaults {
-		value, err := p.number(key, fallback)
-		if err != nil {
-			return nil, err
-		}
-		read[key] = value
+		read[key] = p.number(key, fallback)
 	}
-	mode, err := p.word("mode", "min", "min", "max")
-	if err != nil {
-		return nil, err
-	}
-	if thresholdMode, err = p.word("threshold_mode", thresholdMode, "rel", "abs"); err != nil {
-		return nil, err
-	}
+	mode := p.word("mode", "min", "min", "max")
+	thresholdMode = p.word("threshold_mode", thresholdMode, "rel", "abs")
 	if a.greedy {
 		p.used["verbose"], p.used["smooth"] = true, true
 		if smooth, _ := p.kwargs["smooth"].(bool); smooth {
@@ -78,14 +66,14 @@ func newAdaptive(p *scheduleParams) (*adaptive, error) {
 		}
 	}
 	if read["factor"] >= 1 || read["factor"] <= 0 {
-		return nil, fmt.Errorf("lr_scheduler_kwargs: factor must be above 0 and below 1 for %s, found %v", p.name, read["factor"])
+		p.fail("factor must be above 0 and below 1 for %s, found %v", p.name, read["factor"])
 	}
 	a.maximize, a.relative = mode == "max", thresholdMode == "rel"
 	a.factor, a.threshold, a.patience = read["factor"], read["threshold"], int(read["patience"])
 	a.cooldown, a.warmup = int(read["cooldown"]), int(read["warmup"])
 	a.low, a.high, a.least, a.resetStart = read["min_lr"], read["max_lr"], read["eps"], int(read["reset_start"])
 	a.start()
-	return a, nil
+	return a
 }
 
 // start begins anew.

@@ -159,7 +159,7 @@ func (l *loop) evaluate(ctx context.Context) error {
 			result.Best = true
 			l.state.Best = &best{Metric: value, Step: l.state.Step}
 		}
-		l.schedule.Observe(value)
+		l.schedule.observe(value)
 		l.state.Adaptive = l.schedule.state()
 	}
 	l.out.emit(result)

@@ -29,7 +29,7 @@ type loop struct {
 	export  compute.ExportOptions
 
 	state    state
-	schedule *Schedule
+	schedule *schedule
 	changes  []Change  // to come into force before their steps, in order
 	tuner    *tuner    // brings live changes about
 	ahead    *prefetch // the next window, being made while this one trains
@@ -257,7 +257,7 @@ func (l *loop) describe(w *work, window *window) run.Event {
 		Kind: run.KindStep, Step: l.state.Step + 1, TotalSteps: l.state.TotalSteps,
 		Epoch:         l.order.EpochAt(window.at, window.next, window.micro),
 		Loss:          run.Number(math.NaN()),
-		LearningRate:  run.Number(l.schedule.At(l.state.ScheduleAt) * l.state.LearningScale),
+		LearningRate:  run.Number(l.schedule.at(l.state.ScheduleAt) * l.state.LearningScale),
 		TrainedTokens: w.trained, Tokens: w.tokens, Positions: w.position,
 		Accuracy:   run.Number(w.accuracy / float64(len(window.batches))),
 		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation,

@@ -2,21 +2,23 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"slices"
 	"strings"
 )
 
-// Schedule is a learning rate as a function of the optimizer step, with the
+// schedule is a learning rate as a function of the optimizer step, with the
 // values of transformers' schedules of the same names.
-type Schedule struct {
+type schedule struct {
 	base     float64
 	factor   func(step float64) float64
 	adaptive *adaptive // instead of factor, where the evaluations decide
 }
 
-// shape builds a schedule's factor from the warm-up and total steps.
-type shape func(p *scheduleParams) (func(step float64) float64, error)
+// shape builds a schedule's factor from the warm-up and total steps. What is
+// wrong with the options it leaves in p.err.
+type shape func(p *scheduleParams) func(step float64) float64
 
 // scheduleParams is what a shape reads. Options that no shape asks for are
 // reported as unknown, as transformers does.
@@ -26,6 +28,14 @@ type scheduleParams struct {
 	warmup, total float64
 	kwargs        map[string]any
 	used          map[string]bool
+	err           error // the first that was met
+}
+
+// fail keeps the first error, said of lr_scheduler_kwargs.
+func (p *scheduleParams) fail(format string, args ...any) {
+	if p.err == nil {
+		p.err = fmt.Errorf("lr_scheduler_kwargs: "+format, args...)
+	}
 }
 
 // shapes has one entry for each lr_scheduler_type.
@@ -44,57 +54,56 @@ func shapes() map[string]shape {
 	}
 }
 
-// ScheduleNames lists the lr_scheduler_type values that work, sorted.
-func ScheduleNames() []string {
+// scheduleNames lists the lr_scheduler_type values that work, sorted.
+func scheduleNames() []string {
 	names := []string{reduceOnPlateau, greedySchedule}
 	for name := range shapes() {
 		names = append(names, name)
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }
 
-// NewSchedule builds the schedule name for a base learning rate, with warmup
+// newSchedule builds the schedule name for a base learning rate, with warmup
 // and total in optimizer steps and kwargs as in lr_scheduler_kwargs.
-func NewSchedule(name string, base float64, warmup, total int, kwargs map[string]any) (*Schedule, error) {
+func newSchedule(name string, base float64, warmup, total int, kwargs map[string]any) (*schedule, error) {
 	build, ok := shapes()[name]
 	if !ok && !isAdaptive(name) {
-		return nil, fmt.Errorf("lr_scheduler_type %q is not supported; use one of %s", name, strings.Join(ScheduleNames(), ", "))
+		return nil, fmt.Errorf("lr_scheduler_type %q is not supported; use one of %s", name, strings.Join(scheduleNames(), ", "))
 	}
 	p := &scheduleParams{name: name, base: base, warmup: float64(warmup), total: float64(total), kwargs: kwargs, used: map[string]bool{}}
-	s := &Schedule{base: base}
-	var err error
+	s := &schedule{base: base}
 	if isAdaptive(name) {
-		s.adaptive, err = newAdaptive(p)
+		s.adaptive = newAdaptive(p)
 	} else {
-		s.factor, err = build(p)
-	}
-	if err != nil {
-		return nil, err
+		s.factor = build(p)
 	}
 	if name != "constant" { // transformers ignores the kwargs of this one
-		for key := range kwargs {
+		for _, key := range slices.Sorted(maps.Keys(kwargs)) {
 			if !p.used[key] {
-				return nil, fmt.Errorf("lr_scheduler_kwargs: %s has no option %q", name, key)
+				p.fail("%s has no option %q", name, key)
 			}
 		}
+	}
+	if p.err != nil {
+		return nil, p.err
 	}
 	return s, nil
 }
 
-// At is the learning rate of the optimizer step that follows step finished
-// ones: At(0) is the first step's. The step may be a fraction after a live
+// at is the learning rate of the optimizer step that follows step finished
+// ones: at(0) is the first step's. The step may be a fraction after a live
 // change of the batch size stretched the schedule.
-func (s *Schedule) At(step float64) float64 {
+func (s *schedule) at(step float64) float64 {
 	if s.adaptive != nil {
 		return s.adaptive.state.Rate
 	}
 	return s.base * s.factor(step)
 }
 
-// Observe takes in the metric of an evaluation. It matters to
+// observe takes in the metric of an evaluation. It matters to
 // reduce_lr_on_plateau and greedy only.
-func (s *Schedule) Observe(metric float64) {
+func (s *schedule) observe(metric float64) {
 	if s.adaptive != nil {
 		s.adaptive.observe(metric)
 	}
@@ -102,7 +111,7 @@ func (s *Schedule) Observe(metric float64) {
 
 // state is what a checkpoint must hold of the schedule, nil where the step says
 // everything.
-func (s *Schedule) state() *adaptiveState {
+func (s *schedule) state() *adaptiveState {
 	if s.adaptive == nil {
 		return nil
 	}
@@ -111,56 +120,52 @@ func (s *Schedule) state() *adaptiveState {
 }
 
 // restore goes on from a checkpoint's state.
-func (s *Schedule) restore(state *adaptiveState) {
+func (s *schedule) restore(state *adaptiveState) {
 	if s.adaptive != nil && state != nil {
 		s.adaptive.state = *state
 	}
 }
 
-// WarmupSteps turns warmup_steps into a number of optimizer steps: below 1 it
-// is a share of all steps, rounded up. warmup_ratio, which transformers 5 no
-// longer has, is that share under its old name and counts when warmup_steps
-// is 0.
-func WarmupSteps(warmupSteps, warmupRatio float64, total int) int {
-	if warmupSteps == 0 {
-		warmupSteps = warmupRatio
+// warmupSteps turns the option of that name into a number of optimizer steps:
+// below 1 it is a share of all steps, rounded up.
+func warmupSteps(option float64, total int) int {
+	if option >= 1 {
+		return int(option)
 	}
-	if warmupSteps >= 1 {
-		return int(warmupSteps)
-	}
-	return int(math.Ceil(float64(total) * warmupSteps))
+	return int(math.Ceil(float64(total) * option))
 }
 
 // number reads an option that may be absent.
-func (p *scheduleParams) number(key string, fallback float64) (float64, error) {
+func (p *scheduleParams) number(key string, fallback float64) float64 {
 	p.used[key] = true
-	v, ok := p.kwargs[key]
-	if !ok || v == nil {
-		return fallback, nil
-	}
-	switch n := v.(type) {
+	switch n := p.kwargs[key].(type) {
+	case nil:
 	case float64:
-		return n, nil
+		return n
 	case int:
-		return float64(n), nil
+		return float64(n)
 	case int64:
-		return float64(n), nil
+		return float64(n)
+	default:
+		p.fail("%s must be a number, found %v", key, n)
 	}
-	return 0, fmt.Errorf("lr_scheduler_kwargs: %s must be a number, found %v", key, v)
+	return fallback
 }
 
-func (p *scheduleParams) word(key, fallback string, allowed ...string) (string, error) {
+// word reads an option that may be absent and is one of a few words.
+func (p *scheduleParams) word(key, fallback string, allowed ...string) string {
 	p.used[key] = true
-	v, ok := p.kwargs[key]
-	if !ok || v == nil {
-		return fallback, nil
+	v := p.kwargs[key]
+	if v == nil {
+		return fallback
 	}
 	for _, a := range allowed {
 		if v == a {
-			return a, nil
+			return a
 		}
 	}
-	return "", fmt.Errorf("lr_scheduler_kwargs: %s must be one of %s, found %v", key, strings.Join(allowed, ", "), v)
+	p.fail("%s must be one of %s, found %v", key, strings.Join(allowed, ", "), v)
+	return fallback
 }
 
 func (p *scheduleParams) has(key string) bool {
@@ -184,93 +189,66 @@ func (p *scheduleParams) progress(step float64) float64 {
 	return (step - p.warmup) / max(1, p.total-p.warmup)
 }
 
-func constantShape(*scheduleParams) (func(float64) float64, error) {
-	return func(float64) float64 { return 1 }, nil
+func constantShape(*scheduleParams) func(float64) float64 {
+	return func(float64) float64 { return 1 }
 }
 
-func constantWithWarmup(p *scheduleParams) (func(float64) float64, error) {
-	return p.ramp(func(float64) float64 { return 1 }), nil
+func constantWithWarmup(p *scheduleParams) func(float64) float64 {
+	return p.ramp(func(float64) float64 { return 1 })
 }
 
-func linearShape(p *scheduleParams) (func(float64) float64, error) {
+func linearShape(p *scheduleParams) func(float64) float64 {
 	return p.ramp(func(step float64) float64 {
 		return max(0, (p.total-step)/max(1, p.total-p.warmup))
-	}), nil
+	})
 }
 
-func cosineShape(p *scheduleParams) (func(float64) float64, error) {
-	cycles, err := p.number("num_cycles", 0.5)
-	if err != nil {
-		return nil, err
-	}
+func cosineShape(p *scheduleParams) func(float64) float64 {
+	cycles := p.number("num_cycles", 0.5)
 	return p.ramp(func(step float64) float64 {
 		return max(0, 0.5*(1+math.Cos(math.Pi*cycles*2*p.progress(step))))
-	}), nil
+	})
 }
 
-func cosineWithRestarts(p *scheduleParams) (func(float64) float64, error) {
-	cycles, err := p.number("num_cycles", 1)
-	if err != nil {
-		return nil, err
-	}
+func cosineWithRestarts(p *scheduleParams) func(float64) float64 {
+	cycles := p.number("num_cycles", 1)
 	return p.ramp(func(step float64) float64 {
 		progress := p.progress(step)
 		if progress >= 1 {
 			return 0
 		}
 		return max(0, 0.5*(1+math.Cos(math.Pi*math.Mod(cycles*progress, 1))))
-	}), nil
+	})
 }
 
 // minRate reads min_lr or min_lr_rate, of which one must be there.
-func (p *scheduleParams) minRate() (float64, error) {
-	lr, err := p.number("min_lr", 0)
-	if err != nil {
-		return 0, err
-	}
-	rate, err := p.number("min_lr_rate", 0)
-	if err != nil {
-		return 0, err
-	}
+func (p *scheduleParams) minRate() float64 {
+	lr := p.number("min_lr", 0)
+	rate := p.number("min_lr_rate", 0)
 	switch {
 	case p.has("min_lr") && p.has("min_lr_rate"):
-		return 0, fmt.Errorf("lr_scheduler_kwargs: set only one of min_lr and min_lr_rate for %s", p.name)
+		p.fail("set only one of min_lr and min_lr_rate for %s", p.name)
 	case p.has("min_lr"):
-		return lr / p.base, nil
-	case p.has("min_lr_rate"):
-		return rate, nil
+		return lr / p.base
+	case !p.has("min_lr_rate"):
+		p.fail("%s needs min_lr or min_lr_rate", p.name)
 	}
-	return 0, fmt.Errorf("lr_scheduler_kwargs: %s needs min_lr or min_lr_rate", p.name)
+	return rate
 }
 
-func cosineWithMinLR(p *scheduleParams) (func(float64) float64, error) {
-	rate, err := p.minRate()
-	if err != nil {
-		return nil, err
-	}
-	cycles, err := p.number("num_cycles", 0.5)
-	if err != nil {
-		return nil, err
-	}
+func cosineWithMinLR(p *scheduleParams) func(float64) float64 {
+	rate := p.minRate()
+	cycles := p.number("num_cycles", 0.5)
 	return p.ramp(func(step float64) float64 {
 		f := 0.5 * (1 + math.Cos(math.Pi*cycles*2*p.progress(step)))
 		return max(0, f*(1-rate)+rate)
-	}), nil
+	})
 }
 
-func cosineWarmupWithMinLR(p *scheduleParams) (func(float64) float64, error) {
-	rate, err := p.minRate()
-	if err != nil {
-		return nil, err
-	}
-	cycles, err := p.number("num_cycles", 0.5)
-	if err != nil {
-		return nil, err
-	}
-	first, err := p.number("warmup_lr_rate", 0)
-	if err != nil {
-		return nil, err
-	}
+func cosineWarmupWithMinLR(p *scheduleParams) func(float64) float64 {
+	rate := p.minRate()
+	cycles := p.number("num_cycles", 0.5)
+	first := p.number("warmup_lr_rate", 0)
 	fromFirst := p.has("warmup_lr_rate")
 	return func(step float64) float64 {
 		if step < p.warmup {
@@ -282,20 +260,14 @@ func cosineWarmupWithMinLR(p *scheduleParams) (func(float64) float64, error) {
 		progress := (step - p.warmup + 1) / max(1, p.total-p.warmup)
 		f := 0.5 * (1 + math.Cos(math.Pi*cycles*2*progress))
 		return max(0, f*(1-rate)+rate)
-	}, nil
+	}
 }
 
-func polynomialShape(p *scheduleParams) (func(float64) float64, error) {
-	end, err := p.number("lr_end", 1e-7)
-	if err != nil {
-		return nil, err
-	}
-	power, err := p.number("power", 1)
-	if err != nil {
-		return nil, err
-	}
+func polynomialShape(p *scheduleParams) func(float64) float64 {
+	end := p.number("lr_end", 1e-7)
+	power := p.number("power", 1)
 	if p.base <= end {
-		return nil, fmt.Errorf("lr_scheduler_kwargs: lr_end (%v) must be smaller than learning_rate (%v)", end, p.base)
+		p.fail("lr_end (%v) must be smaller than learning_rate (%v)", end, p.base)
 	}
 	return p.ramp(func(step float64) float64 {
 		if step > p.total || p.total == p.warmup {
@@ -303,24 +275,21 @@ func polynomialShape(p *scheduleParams) (func(float64) float64, error) {
 		}
 		left := 1 - (step-p.warmup)/(p.total-p.warmup)
 		return ((p.base-end)*math.Pow(left, power) + end) / p.base
-	}), nil
+	})
 }
 
-func inverseSqrt(p *scheduleParams) (func(float64) float64, error) {
-	scale, err := p.number("timescale", 0)
-	if err != nil {
-		return nil, err
-	}
+func inverseSqrt(p *scheduleParams) func(float64) float64 {
+	scale := p.number("timescale", 0)
 	if !p.has("timescale") {
 		if scale = p.warmup; scale == 0 {
 			scale = 10000
 		}
 	}
 	if scale <= 0 {
-		return nil, fmt.Errorf("lr_scheduler_kwargs: timescale must be above 0, found %v", scale)
+		p.fail("timescale must be above 0, found %v", scale)
 	}
 	shift := scale - p.warmup
-	return p.ramp(func(step float64) float64 { return 1 / math.Sqrt((step+shift)/scale) }), nil
+	return p.ramp(func(step float64) float64 { return 1 / math.Sqrt((step+shift)/scale) })
 }
 
 // bend is one of the curves from 0 to 1 (rise) or 1 to 0 (fall) of
@@ -341,34 +310,16 @@ func bend(kind string, progress, cycles float64, rise bool) float64 {
 	return 1 - math.Sqrt(progress)
 }
 
-func warmupStableDecay(p *scheduleParams) (func(float64) float64, error) {
-	decay, err := p.number("num_decay_steps", 0)
-	if err != nil {
-		return nil, err
-	}
+func warmupStableDecay(p *scheduleParams) func(float64) float64 {
+	decay := p.number("num_decay_steps", 0)
 	if !p.has("num_decay_steps") {
-		return nil, fmt.Errorf("lr_scheduler_kwargs: warmup_stable_decay needs num_decay_steps")
+		p.fail("warmup_stable_decay needs num_decay_steps")
 	}
-	stable, err := p.number("num_stable_steps", p.total-p.warmup-decay)
-	if err != nil {
-		return nil, err
-	}
-	low, err := p.number("min_lr_ratio", 0)
-	if err != nil {
-		return nil, err
-	}
-	cycles, err := p.number("num_cycles", 0.5)
-	if err != nil {
-		return nil, err
-	}
-	up, err := p.word("warmup_type", "linear", "linear", "cosine", "1-sqrt")
-	if err != nil {
-		return nil, err
-	}
-	down, err := p.word("decay_type", "cosine", "linear", "cosine", "1-sqrt")
-	if err != nil {
-		return nil, err
-	}
+	stable := p.number("num_stable_steps", p.total-p.warmup-decay)
+	low := p.number("min_lr_ratio", 0)
+	cycles := p.number("num_cycles", 0.5)
+	up := p.word("warmup_type", "linear", "linear", "cosine", "1-sqrt")
+	down := p.word("decay_type", "cosine", "linear", "cosine", "1-sqrt")
 	return func(step float64) float64 {
 		switch {
 		case step < p.warmup:
@@ -379,5 +330,5 @@ func warmupStableDecay(p *scheduleParams) (func(float64) float64, error) {
 			return max(0, bend(down, (step-p.warmup-stable)/max(1, decay), cycles, false)*(1-low)+low)
 		}
 		return low
-	}, nil
+	}
 }

@@ -32,18 +32,18 @@ func TestScheduleEqualsTransformers(t *testing.T) {
 	seen := map[string]bool{}
 	for _, c := range file.Cases {
 		seen[c.Name] = true
-		s, err := NewSchedule(c.Name, c.LearningRate, WarmupSteps(c.WarmupSteps, 0, c.Total), c.Total, c.Kwargs)
+		s, err := newSchedule(c.Name, c.LearningRate, warmupSteps(c.WarmupSteps, c.Total), c.Total, c.Kwargs)
 		if err != nil {
 			t.Errorf("%s %v: %v", c.Name, c.Kwargs, err)
 			continue
 		}
 		for i, want := range c.LRs {
-			if got := s.At(float64(i * max(1, c.Every))); math.Abs(got-want) > 1e-15*c.LearningRate*10 {
+			if got := s.at(float64(i * max(1, c.Every))); math.Abs(got-want) > 1e-15*c.LearningRate*10 {
 				t.Errorf("%s %v warm-up %v of %d: step %d: got %v, want %v", c.Name, c.Kwargs, c.WarmupSteps, c.Total, i*max(1, c.Every), got, want)
 			}
 		}
 	}
-	for _, name := range ScheduleNames() {
+	for _, name := range scheduleNames() {
 		if !seen[name] && !isAdaptive(name) {
 			t.Errorf("no case for %s", name)
 		}
@@ -70,7 +70,7 @@ func TestAdaptiveSchedulesEqualTheirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range file.Cases {
-		s, err := NewSchedule(c.Name, c.LearningRate, 0, len(c.Metrics), c.Kwargs)
+		s, err := newSchedule(c.Name, c.LearningRate, 0, len(c.Metrics), c.Kwargs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,13 +84,13 @@ func TestAdaptiveSchedulesEqualTheirs(t *testing.T) {
 				if err := json.Unmarshal(saved, &state); err != nil {
 					t.Fatal(err)
 				}
-				if s, err = NewSchedule(c.Name, c.LearningRate, 0, len(c.Metrics), c.Kwargs); err != nil {
+				if s, err = newSchedule(c.Name, c.LearningRate, 0, len(c.Metrics), c.Kwargs); err != nil {
 					t.Fatal(err)
 				}
 				s.restore(&state)
 			}
-			s.Observe(metric)
-			if got := s.At(float64(i)); math.Abs(got-c.LRs[i]) > 1e-15 {
+			s.observe(metric)
+			if got := s.at(float64(i)); math.Abs(got-c.LRs[i]) > 1e-15 {
 				t.Fatalf("%s %v: after evaluation %d: got %v, want %v", c.Name, c.Kwargs, i, got, c.LRs[i])
 			}
 		}
@@ -147,7 +147,7 @@ func TestScheduleRefuses(t *testing.T) {
 		{"warmup_stable_decay", nil, "needs num_decay_steps"},
 		{"warmup_stable_decay", map[string]any{"num_decay_steps": 2.0, "decay_type": "steep"}, "decay_type must be one of"},
 	} {
-		_, err := NewSchedule(c.name, 2e-5, 2, 10, c.kwargs)
+		_, err := newSchedule(c.name, 2e-5, 2, 10, c.kwargs)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %v: got %v, want an error with %q", c.name, c.kwargs, err, c.want)
 		}
@@ -156,13 +156,13 @@ func TestScheduleRefuses(t *testing.T) {
 
 func TestWarmupSteps(t *testing.T) {
 	for _, c := range []struct {
-		steps, ratio float64
-		total, want  int
+		option      float64
+		total, want int
 	}{
-		{0, 0, 100, 0}, {10, 0, 100, 10}, {0.03, 0, 101, 4}, {0, 0.1, 15, 2}, {5, 0.5, 100, 5}, {2.9, 0, 10, 2},
+		{0, 100, 0}, {10, 100, 10}, {0.03, 101, 4}, {0.1, 15, 2}, {1, 100, 1}, {2.9, 10, 2},
 	} {
-		if got := WarmupSteps(c.steps, c.ratio, c.total); got != c.want {
-			t.Errorf("WarmupSteps(%v, %v, %d) = %d, want %d", c.steps, c.ratio, c.total, got, c.want)
+		if got := warmupSteps(c.option, c.total); got != c.want {
+			t.Errorf("warmup_steps %v of %d: %d, want %d", c.option, c.total, got, c.want)
 		}
 	}
 }

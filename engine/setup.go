@@ -26,7 +26,7 @@ func (t *training) setUp(ctx context.Context) error {
 	if marks.model, err = modelFingerprint(dir); err != nil {
 		return err
 	}
-	if t.tok, err = dataset.OpenTokenizer(dir); err != nil {
+	if t.tok, err = OpenTokenizer(dir, t.o.Recipe); err != nil {
 		return err
 	}
 	if err := t.readData(ctx, &marks); err != nil {
@@ -68,7 +68,7 @@ func (t *training) resolveModel(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("model_name_or_path is not set: give a hub id, a model folder or a GGUF file")
 	}
 	t.phase(run.Starting, "opening the model")
-	return t.o.Host.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+	return TrainedModel(ctx, r, t.o.Host.ResolveModel)
 }
 
 // phase enters a state, or only tells about it while a resume is not accepted.
@@ -242,7 +242,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 			return err
 		}
 	}
-	l.schedule, err = NewSchedule(r.LrSchedulerType, r.LearningRate, WarmupSteps(r.WarmupSteps, 0, l.state.ScheduleTotal), l.state.ScheduleTotal, r.LrSchedulerKwargs)
+	l.schedule, err = newSchedule(r.LrSchedulerType, r.LearningRate, warmupSteps(r.WarmupSteps, l.state.ScheduleTotal), l.state.ScheduleTotal, r.LrSchedulerKwargs)
 	if err != nil {
 		return err
 	}
