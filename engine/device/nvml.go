@@ -83,6 +83,13 @@ func (g *gpu) read(r *Reading) {
 	}
 }
 
+// used is how much of the GPU's memory is in use, in bytes, by whomever.
+func (g *gpu) used() uint64 {
+	var r Reading
+	g.read(&r)
+	return r.Used
+}
+
 func (g *gpu) close() {
 	if g != nil {
 		_ = g.library.Shutdown()

@@ -12,6 +12,7 @@ type Reading struct {
 	Used        uint64  // bytes: RSS of this process on CPU, device memory in use on NVIDIA
 	Peak        uint64  // highest Used of this process
 	Limit       uint64  // bytes: RAM (or the container's limit), or the GPU's memory
+	Free        uint64  // bytes of Limit that this process can come to use, what it uses included: all that others leave
 	RSS         uint64  // bytes of this process in RAM, whatever the device
 	CPUPercent  float64 // of one core, since the reading before
 	GPUPercent  float64
@@ -21,9 +22,10 @@ type Reading struct {
 
 // usage remembers what the next reading is compared with.
 type usage struct {
-	peak uint64
-	cpu  time.Duration
-	at   time.Time
+	peak   uint64
+	others uint64 // bytes that others used of the GPU when it was opened
+	cpu    time.Duration
+	at     time.Time
 }
 
 // clockTicks is USER_HZ, the unit of times in /proc, which Linux fixes at 100.
@@ -34,11 +36,13 @@ func (d *Device) Memory() Reading {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	status, _ := os.ReadFile("/proc/self/status")
-	r := Reading{RSS: kibibytes(string(status), "VmRSS:"), Limit: memoryLimit()}
+	r := Reading{RSS: kibibytes(string(status), "VmRSS:")}
+	r.Limit, r.Free = systemFiles{"/proc", "/sys/fs/cgroup"}.memory(r.RSS)
 	r.CPUPercent = d.usage.percent(cpuTime(), time.Now())
 	r.Used, r.Peak = r.RSS, kibibytes(string(status), "VmHWM:")
 	if d.gpu != nil {
 		d.gpu.read(&r)
+		r.Free = r.Limit - min(r.Limit, d.usage.others)
 		r.Peak = max(d.usage.peak, r.Used)
 	}
 	d.usage.peak = max(d.usage.peak, r.Peak)
@@ -103,20 +107,4 @@ func cpuTime() time.Duration {
 	user, _ := strconv.ParseInt(fields[11], 10, 64)
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	return time.Duration(user+system) * time.Second / clockTicks
-}
-
-// memoryLimit is the smaller of RAM and the container's limit.
-func memoryLimit() uint64 {
-	info, _ := os.ReadFile("/proc/meminfo")
-	limit := kibibytes(string(info), "MemTotal:")
-	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		if value, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && value < limit {
-			limit = value
-		}
-	}
-	return limit
 }
