@@ -1,7 +1,6 @@
 package jinja
 
 import (
-	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -362,15 +361,10 @@ func asciiOnly(s string) string {
 	var b []byte
 	for len(s) > 0 {
 		r, w := nextRune(s)
-		switch {
-		case r < 0x80:
+		if r < 0x80 {
 			b = append(b, s[:w]...)
-		case r <= 0xFF:
-			b = fmt.Appendf(b, "\\x%02x", r)
-		case r <= 0xFFFF:
-			b = fmt.Appendf(b, "\\u%04x", r)
-		default:
-			b = fmt.Appendf(b, "\\U%08x", r)
+		} else {
+			b = appendEscape(b, r)
 		}
 		s = s[w:]
 	}

@@ -253,22 +253,25 @@ func appendQuoted(b []byte, s string) []byte {
 			b = append(b, '\\', 'r')
 		case r == '\t':
 			b = append(b, '\\', 't')
-		case r < ' ' || r == 0x7F:
-			b = fmt.Appendf(b, "\\x%02x", r)
-		case r < 0x7F:
-			b = append(b, byte(r))
-		case printable(r):
+		case r >= ' ' && r < 0x7F || r > 0x7F && printable(r):
 			b = append(b, s[:w]...)
-		case r <= 0xFF:
-			b = fmt.Appendf(b, "\\x%02x", r)
-		case r <= 0xFFFF:
-			b = fmt.Appendf(b, "\\u%04x", r)
 		default:
-			b = fmt.Appendf(b, "\\U%08x", r)
+			b = appendEscape(b, r)
 		}
 		s = s[w:]
 	}
 	return append(b, quote)
+}
+
+// appendEscape writes a code point by its number, in the shortest of Python's forms.
+func appendEscape(b []byte, r rune) []byte {
+	switch {
+	case r <= 0xFF:
+		return fmt.Appendf(b, "\\x%02x", r)
+	case r <= 0xFFFF:
+		return fmt.Appendf(b, "\\u%04x", r)
+	}
+	return fmt.Appendf(b, "\\U%08x", r)
 }
 
 // printable is Python's str.isprintable for one code point above ASCII.

@@ -2,7 +2,6 @@ package compute
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 	"testing"
 
@@ -38,18 +37,7 @@ func TestFixtureLogits(t *testing.T) {
 			dir := filepath.Join("testdata", name)
 			readJSON(t, filepath.Join(dir, "answers.json"), &want)
 			s := openSession(t, Config{ModelDir: dir, Inference: true})
-			logits, err := s.Logits(want.IDs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			worst := 0.0
-			for i, row := range logits {
-				for j, w := range want.First8[i] {
-					worst = max(worst, math.Abs(float64(row[j])-w))
-				}
-				worst = max(worst, math.Abs(LogSumExp(row)-want.LogSumExp[i]))
-			}
-			near(t, "worst logit difference", worst, 0, 2e-5)
+			logitsNear(t, s, want.IDs, want.First8, want.LogSumExp, 2e-5)
 			m, err := s.Eval(Batch{InputIDs: [][]int32{want.IDs}, Labels: [][]int32{want.IDs}})
 			if err != nil {
 				t.Fatal(err)

@@ -109,20 +109,29 @@ func TestTinyLogits(t *testing.T) {
 			var want tinyReference
 			readJSON(t, filepath.Join(reference(t), "train", "tiny_"+name+".json"), &want)
 			s := openSession(t, Config{ModelDir: filepath.Join(reference(t), "models", "tiny-"+name), Inference: true})
-			logits, err := s.Logits(want.LongIDs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			worst := 0.0
-			for i, row := range logits {
-				for j, w := range want.LongFirst8[i] {
-					worst = max(worst, math.Abs(float64(row[j])-w))
-				}
-				worst = max(worst, math.Abs(LogSumExp(row)-want.LongLogSumExp[i]))
-			}
-			near(t, "worst logit difference", worst, 0, 1e-4)
+			logitsNear(t, s, want.LongIDs, want.LongFirst8, want.LongLogSumExp, 1e-4)
 		})
 	}
+}
+
+// logitsNear compares the first logits of each position and the logarithm of the sum of all their exponentials.
+func logitsNear(t *testing.T, s *Session, ids []int32, first [][]float64, logSumExp []float64, tolerance float64) {
+	t.Helper()
+	logits, err := s.Logits(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(logits) != len(ids) || len(first) != len(ids) {
+		t.Fatalf("logits of %d positions, answers for %d, want %d", len(logits), len(first), len(ids))
+	}
+	worst := 0.0
+	for i, row := range logits {
+		for j, w := range first[i] {
+			worst = max(worst, math.Abs(float64(row[j])-w))
+		}
+		worst = max(worst, math.Abs(LogSumExp(row)-logSumExp[i]))
+	}
+	near(t, "worst logit difference", worst, 0, tolerance)
 }
 
 // TestTinySteps replays five AdamW steps, with weight decay on all weights, in both ways of going back.
