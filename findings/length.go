@@ -53,7 +53,7 @@ func lengthFindings(in *Input, f *facts) []Finding {
 		lost.with(in, "%[1]d rows (%[2]s) lose their whole answer at max_length %[3]d: nothing in them is trained.",
 			"%[1]d 行（%[2]s）在 max_length %[3]d 处失去整个答案：其中没有任何内容被训练。", fix, limit),
 		stops.with(in, "%[1]d rows (%[2]s) lose their end token at max_length %[3]d: they teach to go on without end.",
-			"%[1]d 行（%[2]s）在 max_length %[3]d 处失去结束符：它们教模型没完没了。", fix, limit),
+			"%[1]d 行（%[2]s）在 max_length %[3]d 处失去结束符：它们会教模型停不下来。", fix, limit),
 		cut.with(in, "%[1]d rows (%[2]s) are longer than max_length %[3]d and are cut.",
 			"%[1]d 行（%[2]s）超过 max_length %[3]d，会被截断。", fix, limit))
 }

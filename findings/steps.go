@@ -130,7 +130,7 @@ func stepFindings(in *Input, f *facts) []Finding {
 	if epochs := float64(p.total) / float64(max(1, p.perEpoch)); r.MaxSteps > 0 && epochs > 20 && p.rows > 1 {
 		list = append(list, Finding{ID: "many-epochs", Severity: recipes.SeverityWarning,
 			Fix:     Fix{"max_steps", strconv.Itoa(3 * p.perEpoch)},
-			Message: format(in.say("max_steps %d goes through the %d rows %s times, which learns them by heart.", "max_steps %d 会把 %d 行过 %s 遍，即背下它们。"), r.MaxSteps, p.rows, fmt.Sprintf("%.0f", epochs))})
+			Message: format(in.say("max_steps %d goes through the %d rows %s times, which learns them by heart.", "max_steps %d 会把 %d 行过 %s 遍，相当于把它们背下来。"), r.MaxSteps, p.rows, fmt.Sprintf("%.0f", epochs))})
 	}
 	return list
 }

@@ -27,11 +27,11 @@ func stopFindings(in *Input, f *facts) []Finding {
 	behind, behindZh := "", ""
 	if fix.Key != "" {
 		behind = fmt.Sprintf(" Rows end with %s, but the stop token is %s.", ends, stop)
-		behindZh = fmt.Sprintf("行以 %s 结尾，而停止符是 %s。", ends, stop)
+		behindZh = fmt.Sprintf("行以 %s 结尾，而结束符是 %s。", ends, stop)
 	}
 	list := gather(never.with(in,
 		"%[1]d rows (%[2]s) never train the stop token %[3]s: a model that has not learnt it does not stop."+behind,
-		"%[1]d 行（%[2]s）从未训练停止符 %[3]s：没学过它的模型不会停下。"+behindZh, fix, stop))
+		"%[1]d 行（%[2]s）从未训练结束符 %[3]s：没学过它的模型不会停下。"+behindZh, fix, stop))
 	return append(append(list, in.stopDisagreement()...), in.beginFindings(f)...)
 }
 

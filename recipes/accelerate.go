@@ -153,7 +153,7 @@ func (a *Accelerate) Explain(l Language) []string {
 	}
 	if n := a.replicas(); n > 1 {
 		out = append(out, pick(fmt.Sprintf("%d processes on %d machine(s): each step takes %d times per_device_train_batch_size rows; on one device multiply gradient_accumulation_steps by %d to keep the steps the same.", a.Processes, a.Machines, n, n),
-			fmt.Sprintf("%d 个进程、%d 台机器：每步取 %d 倍 per_device_train_batch_size 行；在单设备上把 gradient_accumulation_steps 乘以 %d 可保持步子不变。", a.Processes, a.Machines, n, n)))
+			fmt.Sprintf("%d 个进程、%d 台机器：每步取 %d 倍 per_device_train_batch_size 行；在单设备上把 gradient_accumulation_steps 乘以 %d 可保持每步的行数不变。", a.Processes, a.Machines, n, n)))
 	}
 	if a.Offload {
 		out = append(out, pick("Parts of the model are kept in main memory, which saves GPU memory and costs much speed.", "部分模型放在内存中，省显存但大幅降低速度。"))

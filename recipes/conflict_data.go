@@ -114,7 +114,7 @@ func sourceRules() []rule {
 		{"token-in-recipe", SeverityWarning, "hub_token", func(r *Recipe) *clash {
 			return when(r.HubToken != "",
 				"hub_token is a secret written into a file that is copied into every run's folder; set the environment variable HF_TOKEN.",
-				"hub_token 是秘密，却写在会被复制到每次运行文件夹的文件里；请改用环境变量 HF_TOKEN。", "hub_token", "null")
+				"hub_token 是密钥，却写在会被复制到每次运行文件夹的文件里；请改用环境变量 HF_TOKEN。", "hub_token", "null")
 		}},
 	}
 }

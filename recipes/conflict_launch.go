@@ -40,7 +40,7 @@ func launchRules() []rule {
 		{"auto-batch-changes-steps", SeverityWarning, "auto_find_batch_size gradient_accumulation_steps", func(r *Recipe) *clash {
 			return when(r.AutoFindBatchSize,
 				"auto_find_batch_size halves the batch when memory runs out without raising the accumulation, so the run silently trains with other steps; sftui forecasts the memory and lets you change both.",
-				"auto_find_batch_size 在显存不足时把批减半却不增加累积，训练的步子悄悄改变；sftui 预测显存并让你同时调整二者。", "auto_find_batch_size", "false")
+				"auto_find_batch_size 在显存不足时把批大小减半却不增加累积，训练的步子悄悄改变；sftui 预测显存并让你同时调整二者。", "auto_find_batch_size", "false")
 		}},
 		{"sharded-best-model", SeverityError, "save_only_model load_best_model_at_end fsdp deepspeed", func(r *Recipe) *clash {
 			return when(r.SaveOnlyModel && r.LoadBestModelAtEnd && (r.Fsdp != "" || len(r.Deepspeed) > 0),

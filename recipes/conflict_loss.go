@@ -53,7 +53,7 @@ func lossRules() []rule {
 		{"pad-token-old", SeverityNote, "pad_token", func(r *Recipe) *clash {
 			return when(r.PadToken != "",
 				"pad_token is on its way out of TRL; sftui masks padding by position, so its id never matters to the loss.",
-				"TRL 将移除 pad_token；sftui 按位置屏蔽填充，其编号不影响损失。", "pad_token", "null")
+				"TRL 将移除 pad_token；sftui 按位置屏蔽填充，其 id 不影响损失。", "pad_token", "null")
 		}},
 		{"neftune-strong", SeverityWarning, "neftune_noise_alpha", func(r *Recipe) *clash {
 			return when(r.NeftuneNoiseAlpha != nil && *r.NeftuneNoiseAlpha > 15,

@@ -29,7 +29,7 @@ func memoryRules() []rule {
 		{"one-row-steps", SeverityWarning, "per_device_train_batch_size gradient_accumulation_steps", func(r *Recipe) *clash {
 			return when(r.PerDeviceTrainBatchSize*r.GradientAccumulationSteps == 1 && !r.Packing,
 				"per_device_train_batch_size 1 and gradient_accumulation_steps 1 make each step follow one single row, which is very noisy; 8 to 32 rows are usual, and accumulation costs no memory.",
-				"批大小 1 且累积步数 1 意味着每步只跟随一行数据，噪声很大；常用 8 到 32 行，而累积不占显存。", "gradient_accumulation_steps", "8")
+				"批大小与梯度累积步数都为 1 时，每步只依据一行数据，噪声很大；常用 8 到 32 行，而梯度累积不占显存。", "gradient_accumulation_steps", "8")
 		}},
 		{"huge-steps", SeverityWarning, "per_device_train_batch_size gradient_accumulation_steps", func(r *Recipe) *clash {
 			rows := r.PerDeviceTrainBatchSize * r.GradientAccumulationSteps

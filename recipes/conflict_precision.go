@@ -36,7 +36,7 @@ func precisionRules() []rule {
 		{"flash-on-cpu", SeverityNote, "attn_implementation device", func(r *Recipe) *clash {
 			return when(strings.Contains(r.AttnImplementation, "flash") && r.onCPU(),
 				"Flash attention exists on NVIDIA GPUs only; on the CPU sftui computes the same attention the plain way.",
-				"flash attention 只用于 NVIDIA 显卡；在 CPU 上 sftui 以普通方式计算同样的注意力。", "attn_implementation", "sdpa")
+				"flash attention 只用于 NVIDIA GPU；在 CPU 上 sftui 以普通方式计算同样的注意力。", "attn_implementation", "sdpa")
 		}},
 		{"unknown-attention", SeverityWarning, "attn_implementation", func(r *Recipe) *clash {
 			return when(r.AttnImplementation != "" && !knownAttention(r.AttnImplementation),
@@ -56,7 +56,7 @@ func precisionRules() []rule {
 		{"tf32-on-cpu", SeverityWarning, "tf32 device use_cpu", func(r *Recipe) *clash {
 			return when(r.Tf32 != nil && *r.Tf32 && r.onCPU(),
 				"tf32 is a format of NVIDIA GPUs; on the CPU it has no effect here, and transformers refuses it.",
-				"tf32 是 NVIDIA 显卡的格式；在 CPU 上此处不起作用，而 transformers 会拒绝。", "tf32", "null")
+				"tf32 是 NVIDIA GPU 的格式；在 CPU 上此处不起作用，而 transformers 会拒绝。", "tf32", "null")
 		}},
 		{"pure-go-device", SeverityWarning, "device", func(r *Recipe) *clash {
 			return when(r.Device == "go",

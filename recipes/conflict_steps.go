@@ -8,7 +8,7 @@ func stepRules() []rule {
 		{"nothing-to-do", SeverityError, "num_train_epochs max_steps", func(r *Recipe) *clash {
 			return when(r.NumTrainEpochs == 0 && r.MaxSteps <= 0,
 				"num_train_epochs 0 without max_steps is a run of no steps.",
-				"num_train_epochs 为 0 且没有 max_steps，运行没有任何步。", "num_train_epochs", "3")
+				"num_train_epochs 为 0 且没有设置 max_steps，运行不含任何训练步。", "num_train_epochs", "3")
 		}},
 		{"max-steps-wins", SeverityNote, "max_steps num_train_epochs", func(r *Recipe) *clash {
 			return when(r.MaxSteps > 0 && r.IsSet("num_train_epochs"),

@@ -26,7 +26,7 @@ func Embedded() []EmbeddedRecipe {
 		{Name: "cpu-tryout", Description: "SmolLM2-135M on the sample data, 2 CPU cores, under 10 minutes",
 			Chinese: "在示例数据上微调 SmolLM2-135M，双核 CPU 十分钟内完成"},
 		{Name: "chat", Description: "all weights of a small chat model, packed conversations, one 24 GB GPU",
-			Chinese: "全参数微调小型对话模型，打包对话，单张 24 GB 显卡"},
+			Chinese: "全参数微调小型对话模型，打包对话，单张 24 GB GPU"},
 		{Name: "completion", Description: "prompt in, completion out: loss on the completion only",
 			Chinese: "提示与补全成对的数据，只对补全计算损失"},
 		{Name: "lora-small-gpu", Description: "a LoRA adapter for a 1.5B chat model in about 8 GB",
