@@ -152,7 +152,7 @@ func openBench(ctx context.Context, r *recipes.Recipe, rows int) (*preparedBench
 		}
 	}
 	p := &preparedBench{}
-	if p.tok, err = dataset.OpenTokenizer(dir); err != nil {
+	if p.tok, err = engine.OpenTokenizer(dir, r); err != nil {
 		return nil, b, err
 	}
 	start := time.Now()

@@ -173,6 +173,9 @@ func chatConfig(ctx context.Context, h engine.Host, folder string) (compute.Conf
 	if err != nil {
 		return compute.Config{}, fmt.Errorf("the adapter's base model: %w", err)
 	}
+	if dir, err = engine.AdapterBase(dir, folder); err != nil {
+		return compute.Config{}, fmt.Errorf("the adapter's base model: %w", err)
+	}
 	return compute.Config{ModelDir: dir, LoRA: lora}, nil
 }
 

@@ -90,7 +90,7 @@ func preview(ctx context.Context, f previewFlags, s streams) error {
 			return err
 		}
 	}
-	tok, err := dataset.OpenTokenizer(dir)
+	tok, err := engine.OpenTokenizer(dir, r)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func useCached(path string) {
 		if err != nil || now.Sub(info.ModTime()) < cacheKept {
 			continue
 		}
-		if strings.HasPrefix(e.Name(), "scan-") || strings.HasPrefix(e.Name(), "plain-") {
+		if strings.HasPrefix(e.Name(), "scan-") || strings.HasPrefix(e.Name(), "cloned-") || strings.HasPrefix(e.Name(), "plain-") {
 			_ = os.RemoveAll(filepath.Join(filepath.Dir(path), e.Name()))
 		}
 	}

@@ -28,7 +28,7 @@ func openEmbedded(ctx context.Context, name string, o OpenOptions) (Source, erro
 	if !ok {
 		return nil, fmt.Errorf("%s is not a data set that sftui carries; it has %s and %s", name, sample.Name, sample.EvalName)
 	}
-	dir, err := dataCacheDir()
+	dir, err := CacheDir()
 	if err != nil {
 		return nil, err
 	}

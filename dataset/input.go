@@ -69,7 +69,7 @@ func cannotOpen(name string, err error) error {
 // decompress makes in.file the plain copy of the file: an earlier one out of
 // the cache, or a new one that the index pass fills.
 func (in *input) decompress(packed, path string, st os.FileInfo) error {
-	dir, err := dataCacheDir()
+	dir, err := CacheDir()
 	if err != nil {
 		return err
 	}
@@ -213,9 +213,9 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// dataCacheDir is the folder for copies and results that can be made again, the
+// CacheDir is the folder for copies and results that can be made again, the
 // same on every system as the workbench's and the models'.
-func dataCacheDir() (string, error) {
+func CacheDir() (string, error) {
 	if dir := os.Getenv("SFTUI_CACHE"); dir != "" {
 		return filepath.Join(dir, "data"), nil
 	}

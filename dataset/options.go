@@ -24,9 +24,6 @@ type Options struct {
 	EOSToken     string // overrides the tokenizer's, "" keeps it
 	PADToken     string // overrides the tokenizer's, "" keeps it
 	ChatTemplate string // template text that overrides the tokenizer's, "" keeps it
-	// ClonedTokens are the added tokens of the tokenizer whose chat template is
-	// used (chat_template_path is a folder); nil when there is no such tokenizer.
-	ClonedTokens []string
 	TextField    string // dataset_text_field, "text" when empty
 	Formatting   string // template over a row's columns that becomes its text, "" for none
 

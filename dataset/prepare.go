@@ -97,9 +97,6 @@ func firstRow(src Source) (Row, error) {
 
 // readTokens settles the end-of-sequence and padding tokens and the chat template.
 func (p *Preparer) readTokens() error {
-	if err := p.checkCloned(); err != nil {
-		return err
-	}
 	specials := p.tok.SpecialTokens()
 	if p.o.EOSToken != "" {
 		if _, ok := p.tok.TokenID(p.o.EOSToken); !ok {
@@ -125,35 +122,6 @@ func (p *Preparer) readTokens() error {
 	var err error
 	p.chat, err = newChat(p.tok, specials, p.o)
 	return err
-}
-
-// checkCloned refuses a chat template of another tokenizer whose tokens the
-// model lacks: TRL adds them, with random embeddings to be learned. Without it
-// the template's marks would be taken apart into pieces of text.
-func (p *Preparer) checkCloned() error {
-	var missing []string
-	for _, token := range p.o.ClonedTokens {
-		if _, known := p.tok.TokenID(token); !known {
-			missing = append(missing, token)
-		}
-	}
-	if len(missing) > 0 {
-		more := ""
-		if rest := len(missing) - 5; rest > 0 {
-			missing, more = missing[:5], fmt.Sprintf(" and %d more", rest)
-		}
-		return fmt.Errorf("chat_template_path: its tokenizer has the tokens %s%s, which the model's (%s) lacks; TRL adds them to the model with random embeddings, which sftui does not: name a template file (.jinja) that is written with the model's own tokens, or train a model that has these tokens",
-			strings.Join(missing, ", "), more, p.tok.Name())
-	}
-	if p.o.ClonedTokens == nil {
-		return nil
-	}
-	const multiple = 64 // of clone_chat_template's resize_to_multiple_of
-	have, size := vocabulary(p.tok), roundUp(p.tok.VocabSize(), multiple)
-	if have != size {
-		p.shape.Notes = append(p.shape.Notes, fmt.Sprintf("TRL would resize the model's embedding from %d to %d rows when it takes a tokenizer's chat template; sftui keeps the model's %d, so losses differ in the last digits", have, size, have))
-	}
-	return nil
 }
 
 // decide makes the plan from the first row (mapped) and refuses options that

@@ -328,23 +328,6 @@ func TestUnmarkedTemplateSentence(t *testing.T) {
 	}
 }
 
-// TestClonedTemplateTokens refuses the chat template of a tokenizer with tokens
-// that the model lacks, and says where TRL would resize the embedding.
-func TestClonedTemplateTokens(t *testing.T) {
-	_, _, _, err := prepareAll(t, func(o *Options) {
-		o.ChatTemplate, o.ClonedTokens = "{% for m in messages %}<turn>{{ m.content }}{% endfor %}", []string{"<|im_end|>", "<turn>", "</turn>"}
-	}, chatRow)
-	if err == nil || !strings.Contains(err.Error(), "<turn>, </turn>, which the model's") || strings.Contains(err.Error(), "<|im_end|>") {
-		t.Errorf("got %v", err)
-	}
-	o := DefaultOptions()
-	o.ClonedTokens = []string{"<|end|>"}
-	p, _, _, err := prepareCase(jsonRows(t, chatRow), openTestTokenizer(t), o)
-	if err != nil || !strings.Contains(strings.Join(p.Shape().Notes, "\n"), "TRL would resize the model's embedding") {
-		t.Errorf("%v: notes %q", err, p.Shape().Notes)
-	}
-}
-
 // TestFingerprintTellsTokensApart checks that rows stored for one padding token
 // are not taken for another's: a template may write it.
 func TestFingerprintTellsTokensApart(t *testing.T) {

@@ -31,6 +31,9 @@ func (p *Preparer) decidePretokenized(first Row) error {
 // vocabulary is the number of ids that the model beside the tokenizer knows:
 // its embedding may have more rows than the tokenizer has tokens.
 func vocabulary(tok *Tokenizer) int {
+	if tok.rows > 0 {
+		return tok.rows
+	}
 	size := tok.VocabSize()
 	data, err := os.ReadFile(filepath.Join(tok.Name(), "config.json"))
 	if err != nil {

@@ -32,6 +32,9 @@ type Tokenizer struct {
 	file        tokenizerFile
 
 	postProcessor string // its type, "" for none
+	rows          int    // of the model's embedding where a cloned template decided it; 0 otherwise
+	cloneNote     string // what a cloned template added; "" for nothing
+	effective     []byte // the text that backend was made of; of a cloned tokenizer alone
 	rebuilt       bool   // transformers 5 makes another tokenizer of the folder than its file says
 
 	mu      sync.RWMutex // guards backend against Close
@@ -49,7 +52,11 @@ type Tokenizer struct {
 // OpenTokenizer reads the tokenizer of a Hugging Face model folder:
 // tokenizer.json (needed), tokenizer_config.json, special_tokens_map.json and
 // chat_template.jinja (each used when there).
-func OpenTokenizer(dir string) (*Tokenizer, error) {
+func OpenTokenizer(dir string) (*Tokenizer, error) { return openTokenizer(dir, nil) }
+
+// openTokenizer is OpenTokenizer with a change to what the files say, before
+// the backend is made of it; nil for none.
+func openTokenizer(dir string, change func(*Tokenizer)) (*Tokenizer, error) {
 	path := filepath.Join(dir, "tokenizer.json")
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -72,12 +79,12 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 	}
 	t.specials = config.specials
 	if !config.padNamed {
-		t.readPadding()
+		t.readPadding(&config)
 	}
 	t.template, t.templates = config.template, config.templates
 	t.added = t.file.AddedTokens
 	t.rebuilt = config.class == "LlamaTokenizer" && !config.legacy && bytes.Contains(t.file.Normalizer, []byte(`"Prepend"`)) && modelType(dir) == "llama"
-	effective, err := t.effectiveFile(data, config)
+	effective, err := t.effectiveFile(data, config, change)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -96,6 +103,9 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 		return nil, fmt.Errorf("%s cannot be loaded: %w", path, err)
 	}
 	t.fingerprint = t.hash(effective, config.split)
+	if change != nil {
+		t.effective = effective
+	}
 	if config.split {
 		return t, nil // the word cache takes special tokens for tokens
 	}
@@ -107,13 +117,17 @@ func OpenTokenizer(dir string) (*Tokenizer, error) {
 }
 
 // readPadding takes the padding token from tokenizer.json, as transformers
-// does where the configuration says nothing of one.
-func (t *Tokenizer) readPadding() {
+// does where the configuration says nothing of one; it is added to the
+// vocabulary where it is not in it.
+func (t *Tokenizer) readPadding(c *tokenizerConfig) {
 	var padding struct {
 		Token string `json:"pad_token"`
 	}
 	if json.Unmarshal(t.file.Padding, &padding) == nil && padding.Token != "" {
 		t.specials["pad_token"] = padding.Token
+		if !slices.ContainsFunc(c.extra, func(a addedToken) bool { return a.Content == padding.Token }) {
+			c.extra = append(c.extra, addedToken{Content: padding.Token, ID: -1, Special: true})
+		}
 	}
 }
 
@@ -386,21 +400,12 @@ func modelType(dir string) string {
 }
 
 // Note says where transformers does not follow tokenizer.json, as this package
-// does; "" where it does.
+// does, or else what a cloned chat template added; "" where there is neither.
 func (t *Tokenizer) Note() string {
 	if !t.rebuilt {
-		return ""
+		return t.cloneNote
 	}
 	return "transformers 5 loads this tokenizer as a LlamaTokenizer that puts no ▁ after special tokens, where tokenizer.json does; sftui follows the file, so ids after special tokens differ from TRL's: set legacy to true in tokenizer_config.json to make both agree"
-}
-
-// AddedTokens are the tokens beside the model's own vocabulary, in the order of their ids.
-func (t *Tokenizer) AddedTokens() []string {
-	out := make([]string, len(t.added))
-	for i, a := range slices.SortedFunc(slices.Values(t.added), func(a, b addedToken) int { return int(a.ID) - int(b.ID) }) {
-		out[i] = a.Content
-	}
-	return out
 }
 
 // Fingerprint identifies everything that the ids depend on: the tokenizer, its

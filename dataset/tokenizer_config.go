@@ -284,8 +284,12 @@ func decodeAddedTokens(raw json.RawMessage) ([]addedToken, error) {
 // effectiveFile is tokenizer.json as transformers uses it: the tokens that the
 // configuration adds are in, and the truncation and padding that some files
 // carry are out, for transformers sets both by call.
-func (t *Tokenizer) effectiveFile(data []byte, c tokenizerConfig) ([]byte, error) {
+func (t *Tokenizer) effectiveFile(data []byte, c tokenizerConfig, change func(*Tokenizer)) ([]byte, error) {
 	changed := t.addTokens(c.extra)
+	if change != nil {
+		change(t)
+		changed = true
+	}
 	if !changed && isNull(t.file.Truncation) && isNull(t.file.Padding) {
 		return data, nil
 	}

@@ -42,19 +42,17 @@ func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
 		}
 	}
 	c, err := chatTemplate(r)
-	o.ChatTemplate, o.ClonedTokens = c.template, c.tokens
+	o.ChatTemplate = c.template
 	if c.eos != "" {
 		o.EOSToken = c.eos
 	}
 	return o, err
 }
 
-// clonedTemplate is a chat template that overrides the model's, "" for none, with what
-// the tokenizer has that it comes from: its end-of-sequence token and its added
-// tokens, empty and nil where the template comes alone.
+// clonedTemplate is a chat template that overrides the model's, "" for none, with the
+// end-of-sequence token of the tokenizer that it comes from, "" where it comes alone.
 type clonedTemplate struct {
 	template, eos string
-	tokens        []string
 }
 
 // chatTemplate reads the template that the recipe names. A tokenizer folder
@@ -82,7 +80,7 @@ func chatTemplate(r *recipes.Recipe) (clonedTemplate, error) {
 	if err != nil {
 		return clonedTemplate{}, fmt.Errorf("chat_template_path: %w", err)
 	}
-	c := clonedTemplate{template: tok.ChatTemplate(), tokens: tok.AddedTokens()}
+	c := clonedTemplate{template: tok.ChatTemplate()}
 	c.eos, _ = tok.EOS()
 	if err := tok.Close(); err != nil {
 		return clonedTemplate{}, err

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"sftui/dataset"
 	"sftui/engine/run"
 	"sftui/recipes"
 )
@@ -38,7 +37,7 @@ func Drifts(ctx context.Context, r *recipes.Recipe, h Host, dir string) ([]Drift
 	if err := checkRecipe(p.recipe, r); err != nil {
 		out = append(out, Drift{What: "recipe", Why: err, Changes: fixedChanges(p.recipe, r)})
 	}
-	model, err := h.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+	model, err := TrainedModel(ctx, r, h.ResolveModel)
 	if err != nil {
 		return out, err
 	}
@@ -77,7 +76,7 @@ func resumeFrom(dir string) (resumePoint, error) {
 
 // preparedMark prepares the training rows and identifies them.
 func preparedMark(ctx context.Context, r *recipes.Recipe, model string) (mark string, rows int, err error) {
-	tok, err := dataset.OpenTokenizer(model)
+	tok, err := OpenTokenizer(model, r)
 	if err != nil {
 		return "", 0, err
 	}

@@ -33,7 +33,7 @@ func Export(ctx context.Context, o ExportOptions) error {
 	if err != nil {
 		return err
 	}
-	dir, err := o.Host.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+	dir, err := TrainedModel(ctx, r, o.Host.ResolveModel)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func Export(ctx context.Context, o ExportOptions) error {
 	if err := opened.Trainer.LoadState(filepath.Join(checkpoint, optimizerDir)); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", checkpoint, err)
 	}
-	tok, err := dataset.OpenTokenizer(dir)
+	tok, err := OpenTokenizer(dir, r)
 	if err != nil {
 		return err
 	}

@@ -94,13 +94,37 @@ func (in *Input) openModel(ctx context.Context, o OpenOptions) {
 			return
 		}
 	}
-	tok, err := dataset.OpenTokenizer(dir)
+	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil { // a folder may hold a tokenizer alone
+		dir = in.trainedModel(ctx, dir)
+	}
+	tok, err := engine.OpenTokenizer(dir, r)
 	if err != nil {
 		in.problem("model-unusable", err, Fix{})
 		return
 	}
 	in.ModelDir, in.Tokenizer = dir, tok
 	in.closers = append(in.closers, tok.Close)
+}
+
+// trainedModel is the model as it is trained: with rows for the tokens that a
+// chat template brings.
+func (in *Input) trainedModel(ctx context.Context, dir string) string {
+	here := func(context.Context, string, string) (string, error) { return dir, nil }
+	r := in.Recipe
+	trained, err := engine.TrainedModel(ctx, r, here)
+	if err == nil {
+		return trained
+	}
+	fix := Fix{"chat_template_path", "null"}
+	if r.UsePeft {
+		whole := r.Clone()
+		whole.UsePeft = false
+		if resized, wholeErr := engine.TrainedModel(ctx, whole, here); wholeErr == nil {
+			dir, fix = resized, Fix{"lora_modules_to_save", "[embed_tokens, lm_head]"}
+		}
+	}
+	in.problem("template-unusable", err, fix)
+	return dir
 }
 
 // openData opens the training data, and the evaluation data where it is named.

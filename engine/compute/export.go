@@ -123,6 +123,9 @@ func (s *Session) sourceTypes() (map[string]string, error) {
 		info, _ := source.Info(w.source)
 		types[w.name] = info.DType
 	}
+	if was := source.Metadata()[resizedFrom]; was != "" {
+		types[model.EmbedName], types[model.HeadName] = was, was // a resized tensor is written in the type it came from
+	}
 	if types[model.HeadName] == "" {
 		types[model.HeadName] = types[model.EmbedName] // where the source ties them
 	}

@@ -72,7 +72,7 @@ func OpenSafetensors(path string) (*Checkpoint, error) {
 	}
 	c := &Checkpoint{entries: map[string]entry{}, meta: map[string]string{}}
 	for _, file := range files.paths {
-		if err := c.add(file); err != nil {
+		if err := c.add(file, files.elsewhere(file)); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
@@ -89,6 +89,39 @@ func OpenSafetensors(path string) (*Checkpoint, error) {
 type fileSet struct {
 	paths    []string
 	expected []string
+	shard    map[string]string // tensor -> the path that the index gives for it
+}
+
+// elsewhere says of a tensor in a file that the index means another file's.
+func (s fileSet) elsewhere(path string) func(tensor string) bool {
+	return func(tensor string) bool { return s.shard[tensor] != "" && s.shard[tensor] != path }
+}
+
+// Shard is one file of a model folder's weights and the tensors that are taken from it.
+type Shard struct {
+	Path    string
+	Tensors []string
+}
+
+// Shards lists the files that OpenSafetensors opens for a model folder.
+func Shards(dir string) ([]Shard, error) {
+	files, err := safetensorsFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var shards []Shard
+	for _, path := range files.paths {
+		one, err := OpenSafetensors(path)
+		if err != nil {
+			return nil, err
+		}
+		elsewhere := files.elsewhere(path)
+		shards = append(shards, Shard{path, slices.DeleteFunc(one.Names(), elsewhere)})
+		if err := one.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return shards, nil
 }
 
 func safetensorsFiles(path string) (fileSet, error) {
@@ -140,13 +173,14 @@ func parseIndex(dir string, data []byte) (fileSet, error) {
 	if len(index.WeightMap) == 0 {
 		return fileSet{}, fmt.Errorf("%s has no weight_map", where)
 	}
-	var set fileSet
+	set := fileSet{shard: map[string]string{}}
 	seen := map[string]bool{}
 	for tensor, shard := range index.WeightMap {
 		if !filepath.IsLocal(shard) {
 			return fileSet{}, fmt.Errorf("%s: the shard %q of tensor %q is not a file of this folder", where, shard, tensor)
 		}
 		set.expected = append(set.expected, tensor)
+		set.shard[tensor] = filepath.Join(dir, shard)
 		if !seen[shard] {
 			seen[shard] = true
 			set.paths = append(set.paths, filepath.Join(dir, shard))
@@ -157,7 +191,8 @@ func parseIndex(dir string, data []byte) (fileSet, error) {
 	return set, nil
 }
 
-func (c *Checkpoint) add(path string) error {
+// add opens a file for the tensors of it that are not to come from elsewhere.
+func (c *Checkpoint) add(path string, elsewhere func(tensor string) bool) error {
 	m, err := mapFile(path)
 	if err != nil {
 		return fmt.Errorf("open weights: %w", err)
@@ -171,6 +206,9 @@ func (c *Checkpoint) add(path string) error {
 		c.meta[key] = value
 	}
 	for _, e := range header.entries {
+		if elsewhere(e.Name) {
+			continue
+		}
 		if _, twice := c.entries[e.Name]; twice {
 			return fmt.Errorf("%s: tensor %q is already in another shard", path, e.Name)
 		}

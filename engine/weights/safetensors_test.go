@@ -172,7 +172,7 @@ func TestFolders(t *testing.T) {
 		"escape":      {map[string]string{IndexFile: `{"weight_map":{"a":"../x"}}`}, "not a file of this folder"},
 		"no map":      {map[string]string{IndexFile: `{}`}, "weight_map"},
 		"missing":     {map[string]string{IndexFile: `{"weight_map":{"a":"x.safetensors","b":"x.safetensors"}}`, "x.safetensors": one}, `"b"`},
-		"twice":       {map[string]string{IndexFile: `{"weight_map":{"a":"x.safetensors","b":"y.safetensors"}}`, "x.safetensors": one, "y.safetensors": one}, "another shard"},
+		"twice":       {map[string]string{IndexFile: `{"weight_map":{"b":"x.safetensors","c":"y.safetensors"}}`, "x.safetensors": one, "y.safetensors": one}, "another shard"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := OpenSafetensors(write(t, test.files)); err == nil || !strings.Contains(err.Error(), test.want) {
