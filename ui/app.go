@@ -19,6 +19,7 @@ import (
 	"charm.land/bubbles/v2/help"
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 )
 
 // app is the root model.
@@ -100,7 +101,11 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.resize(m.Width, m.Height)
 		return a, a.open().refresh()
 	case tea.BackgroundColorMsg:
+		bare := a.th.bare
 		a.th = newTheme(m.IsDark())
+		a.th.bare = bare
+	case tea.ColorProfileMsg:
+		a.th.bare = m.Profile <= colorprofile.NoTTY
 	case tea.KeyPressMsg:
 		a.pace.touch(a.now())
 		return a, a.press(m)
@@ -330,12 +335,19 @@ func (a *app) tabs() []tab {
 	return out
 }
 
+// openMark stands before what is open where a terminal underlines nothing.
+const openMark = "▸"
+
 // tabLine is the second line: the pages.
 func (a *app) tabLine() string {
 	var b strings.Builder
 	x := 0
 	for _, t := range a.tabs() {
-		b.WriteString(strings.Repeat(" ", t.from-x))
+		gap := strings.Repeat(" ", t.from-x)
+		if t.page == a.page && a.th.bare {
+			gap = gap[1:] + openMark
+		}
+		b.WriteString(gap)
 		switch {
 		case t.page == a.page:
 			b.WriteString(a.th.paint(inkTab, t.text))

@@ -209,7 +209,9 @@ func (p *dataPage) stageLine(w int) string {
 	for i, name := range stageNames[:p.stages()] {
 		text := a.t(name)
 		if i == p.stage {
-			text = th.paint(inkTab, text)
+			if text = th.paint(inkTab, text); th.bare {
+				text = openMark + text
+			}
 		} else {
 			text = th.paint(inkDim, text)
 		}

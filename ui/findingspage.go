@@ -156,7 +156,7 @@ func (p *findingsPage) fromLengths() []Finding {
 	}
 	if dropped.Count > 0 {
 		dropped.ID, dropped.Severity = "dropped", recipes.SeverityWarning
-		dropped.Message = a.tf("Rows that the preparation drops: %s (%s), because nothing in them would carry loss.", count(dropped.Count), percent(int64(dropped.Count), of))
+		dropped.Message = a.tf("Rows that the preparation drops: %s (%s). Each says on the Data page why.", count(dropped.Count), percent(int64(dropped.Count), of))
 		list = append(list, dropped)
 	}
 	if cut.Count > 0 {

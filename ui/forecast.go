@@ -20,8 +20,8 @@ type Forecast struct {
 	Steps int
 	Rows  []int  // of the data set, in the heaviest micro-batch
 	Shape string // of that micro-batch
-	// Remedies say what would need less, each as "key=value: effect".
-	Remedies []string
+	// Remedies say what would need less, each as "key=value: effect", by language.
+	Remedies map[recipes.Language][]string
 	// Findings are what it comes to for memory and disk, by language.
 	Findings map[recipes.Language][]Finding
 }
@@ -92,6 +92,20 @@ func (m forecastMsg) apply(a *app) tea.Cmd {
 	return nil
 }
 
+// forecastWaits tells what a forecast that is not there waits for.
+func (p *recipePage) forecastWaits() string {
+	a := p.a
+	switch _, alive := a.train.live(); {
+	case p.forecast.busy, a.opt.Forecast == nil:
+		return ""
+	case alive:
+		return a.t("The forecast waits while a run is live; the cores belong to it.")
+	case a.data.set == nil:
+		return a.t("The forecast needs the data and the model open.")
+	}
+	return a.t("It comes when the recipe has not changed for a second.")
+}
+
 // forecastPane shows the memory that the recipe needs against what there is.
 func (p *recipePage) forecastPane(w, h int) []string {
 	if h < 3 {
@@ -114,6 +128,10 @@ func (p *recipePage) forecastPane(w, h int) []string {
 			title += " · …"
 		}
 		lines = f.last.lines(a, w-4)
+	default:
+		for _, l := range wrap(p.forecastWaits(), w-4) {
+			lines = append(lines, " "+th.paint(inkDim, l))
+		}
 	}
 	return th.pane(title, lines, w, h, false)
 }
@@ -154,8 +172,10 @@ func (f *Forecast) lines(a *app, w int) []string {
 		lines = append(lines, " "+a.th.paint(inkDim, l))
 	}
 	if f.Limit > 0 && f.Total > f.Limit {
-		for _, r := range f.Remedies {
-			lines = append(lines, " "+a.th.paint(inkWarn, "▸ "+visible(r)))
+		for _, r := range f.Remedies[a.docLanguage()] {
+			for i, l := range wrap(visible(r), w-2) {
+				lines = append(lines, " "+a.th.paint(inkWarn, []string{"▸ ", "  "}[min(i, 1)]+l))
+			}
 		}
 	}
 	return lines

@@ -39,6 +39,9 @@ func (p *recipePage) view(w, h int) []string {
 // heading names the recipe and what was done to it.
 func (p *recipePage) heading() string {
 	text := visible(p.title)
+	if name, ok := strings.CutPrefix(text, "recipe of "); ok {
+		text = p.a.tf("recipe of %s", name)
+	}
 	if n := p.edits(); n > 0 {
 		text += " · " + p.a.plural(n, "%s edit", "%s edits")
 	}

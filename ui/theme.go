@@ -65,6 +65,7 @@ func lightPalette() palette {
 // writes before and after a text, so that painting a token is a concatenation.
 type theme struct {
 	dark        bool
+	bare        bool // the terminal shows neither colour nor underline, so that what is open needs a mark
 	open, close [inkCount]string
 
 	input textinput.Styles
@@ -97,7 +98,7 @@ func newTheme(dark bool) *theme {
 		inkBorder:         s().Foreground(p.border),
 		inkFocus:          s().Foreground(p.blue),
 		inkCurve:          s().Foreground(p.dim),
-		inkSmooth:         s().Foreground(p.blue),
+		inkSmooth:         s().Foreground(p.blue).Bold(true), // without colour the weight tells it from the raw curve
 		inkEval:           s().Foreground(p.orange).Bold(true),
 		inkEvent:          s().Foreground(p.yellow),
 		inkInput:          s().Foreground(p.strong).Underline(true),

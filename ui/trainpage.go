@@ -79,7 +79,7 @@ func (m runEventsMsg) apply(a *app) (cmd tea.Cmd) {
 	}
 	over := t.known && t.status.State.Over()
 	if over && !wasOver {
-		cmd = tea.Batch(cmd, p.ended(), a.data.runScan(), a.findings.restart())
+		cmd = tea.Batch(cmd, p.ended(), a.data.runScan(), a.findings.restart(), a.forecastSoon())
 	}
 	wait := a.pace.wait(a.now())
 	switch {
