@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,8 +59,15 @@ func TestStepEventKeepsZeros(t *testing.T) {
 		}
 	}
 	data, err = json.Marshal(Event{Kind: KindLog, Message: "hello"})
-	if err != nil || strings.Contains(string(data), "loss") || strings.Count(string(data), "time") != 1 {
-		t.Errorf("a log event is %s (%v)", data, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log map[string]any
+	if err := json.Unmarshal(data, &log); err != nil {
+		t.Fatal(err)
+	}
+	if keys := slices.Sorted(maps.Keys(log)); !slices.Equal(keys, []string{"event", "message", "time"}) {
+		t.Errorf("a log event is %s", data)
 	}
 }
 
@@ -208,6 +217,22 @@ func TestWriterOnFullDisk(t *testing.T) {
 	}
 }
 
+// The memory in use is the last that an event told, its peak the highest.
+func TestStatusMemory(t *testing.T) {
+	var s Status
+	for _, e := range []Event{
+		{Kind: KindMemory, MemoryBytes: 5, MemoryLimit: 9, MemoryPeak: 7},
+		{Kind: KindMemory, MemoryBytes: 8, MemoryLimit: 10},
+		{Kind: KindMemory, MemoryBytes: 6, MemoryLimit: 10, MemoryPeak: 7},
+		{Kind: KindLog},
+	} {
+		s.Apply(&e)
+	}
+	if s.MemoryBytes != 6 || s.MemoryLimit != 10 || s.MemoryPeak != 8 {
+		t.Errorf("memory %d of %d, peak %d; want 6 of 10, peak 8", s.MemoryBytes, s.MemoryLimit, s.MemoryPeak)
+	}
+}
+
 func TestStatusOfTheDead(t *testing.T) {
 	r := newRun(t)
 	s := Status{State: Training, Step: 3}
@@ -218,6 +243,9 @@ func TestStatusOfTheDead(t *testing.T) {
 	got, err := r.Status()
 	if err != nil || !got.Alive || got.State != Training {
 		t.Errorf("of this process: %+v (%v)", got, err)
+	}
+	if _, known := processStart(os.Getpid()); known && s.ProcessStart == 0 {
+		t.Error("the status does not say when its process began")
 	}
 	// The same number with another start time is another process.
 	s.ProcessStart++
@@ -405,7 +433,7 @@ func TestCheckpoints(t *testing.T) {
 		}
 	}
 	list, err := r.Checkpoints()
-	if err != nil || len(list) != 2 || list[0].Step != 9 || list[1].Step != 10 {
+	if err != nil || len(list) != 2 || list[0].Step != 9 || list[1].Step != 10 || list[0].Time.IsZero() {
 		t.Errorf("got %v (%v)", list, err)
 	}
 }
