@@ -224,7 +224,7 @@ func TestFieldEdits(t *testing.T) {
 
 func TestFormats(t *testing.T) {
 	for got, want := range map[string]string{
-		count(-1234567): "-1,234,567", count(999): "999", size(5 << 30): "5.0 GB", size(1500): "1 kB", percent(1, 1000): "<1%",
+		count(-1234567): "-1,234,567", count(999): "999", size(5_000_000_000): "5.0 GB", size(1500): "2 kB", percent(1, 1000): "<1%",
 		percent(999, 1000): ">99%", percent(0, 0): "–", value(1e-5): "1.00e-5", value(2.5): "2.500", seconds(75): "75 s", seconds(7500): "2 h 05 min", seconds(-1): "–",
 	} {
 		if got != want {

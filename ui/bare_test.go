@@ -43,5 +43,5 @@ func TestTheForecastSaysWhatItWaitsFor(t *testing.T) {
 	if asked != 1 {
 		t.Errorf("the forecast was asked %d times", asked)
 	}
-	d.want("forecast · ", "1.0").wantNot("waits while a run")
+	d.want("forecast · ", "1.1 GB").wantNot("waits while a run")
 }

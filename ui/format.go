@@ -21,15 +21,15 @@ func count[T int | int32 | int64 | uint64](n T) string {
 	return sign + s
 }
 
-// size writes a number of bytes.
+// size writes a number of bytes, in the units of the forecast, the findings and the log: of 1,000s.
 func size(b uint64) string {
 	switch {
-	case b >= 1<<30:
-		return fmt.Sprintf("%.1f GB", float64(b)/(1<<30))
-	case b >= 1<<20:
-		return fmt.Sprintf("%.0f MB", float64(b)/(1<<20))
-	case b >= 1<<10:
-		return fmt.Sprintf("%.0f kB", float64(b)/(1<<10))
+	case b >= 1_000_000_000:
+		return fmt.Sprintf("%.1f GB", float64(b)/1e9)
+	case b >= 1_000_000:
+		return fmt.Sprintf("%.0f MB", float64(b)/1e6)
+	case b >= 1000:
+		return fmt.Sprintf("%.0f kB", float64(b)/1e3)
 	}
 	return fmt.Sprintf("%d B", b)
 }

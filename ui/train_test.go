@@ -283,8 +283,8 @@ func TestLiveTuning(t *testing.T) {
 func TestTuningShowsTheForecast(t *testing.T) {
 	d, _ := liveRun(t, 120, 40, steps(20))
 	d.press("t", "right")
-	d.send(tunedMsg{micro: 8, out: &Forecast{Total: 30 << 30}})
-	d.want("memory peak 30.0 GB forecast of 24.0 GB", "does not fit")
+	d.send(tunedMsg{micro: 8, out: &Forecast{Total: 30_000_000_000}})
+	d.want("memory peak 30.0 GB forecast of 25.8 GB", "does not fit")
 	d.press("tab", "tab", "right").want("learning rate × ◂ 1.00 → 1.25 ▸", "becomes")
 }
 
