@@ -37,6 +37,8 @@ type loop struct {
 	saved    int       // step of the newest checkpoint of this process, -1 for none
 	sampled  int       // step of the newest samples, -1 for none
 	spikes   spikeDetector
+	model    string  // folder of the weights that training began with
+	suspect  *string // the weight there that is not finite, "" for none, nil before it was asked
 }
 
 // state is everything a checkpoint needs beside the tensors, so that a resumed
@@ -61,8 +63,10 @@ type state struct {
 	Adaptive *adaptiveState `json:"adaptive_schedule,omitempty"` // of a schedule that follows the evaluations
 
 	Best      *best      `json:"best,omitempty"`
-	Recent    []float64  `json:"recent_losses,omitempty"` // for the spike detector
-	Begun     bool       `json:"begun,omitempty"`         // what comes before the first step is done
+	Recent    []float64  `json:"recent_losses,omitempty"`  // for the spike detector
+	Moved     bool       `json:"moved,omitempty"`          // a step has changed the weights
+	LeftOut   int        `json:"steps_left_out,omitempty"` // by nan_policy=skip, in a row
+	Begun     bool       `json:"begun,omitempty"`          // what comes before the first step is done
 	EvalDue   *evalDue   `json:"evaluation_due,omitempty"`
 	Metrics   int64      `json:"metrics_bytes"` // length of metrics.jsonl when this was saved
 	Finger    savedMark  `json:"fingerprints"`
@@ -112,6 +116,9 @@ func (l *loop) train(ctx context.Context) error {
 	}
 	if l.state.EvalDue != nil {
 		return l.between(ctx) // which ends the run as it was asked to
+	}
+	if err := l.nothingLearned(); err != nil {
+		return err
 	}
 	if l.sampled != l.state.Step {
 		return l.sample(ctx)
@@ -301,22 +308,8 @@ func (l *loop) update(w *work, e *run.Event, its string) error {
 	if s.Skipped || !e.GradNorm.Finite() {
 		return l.notFinite(e, fmt.Sprintf("the gradient norm of step %d is %v", e.Step, s.GradNorm), its)
 	}
+	l.state.Moved, l.state.LeftOut = true, 0
 	return nil
-}
-
-// errNotFinite ends a run whose loss or gradient is not a number any more.
-type errNotFinite struct{ message string }
-
-func (e *errNotFinite) Error() string { return e.message }
-
-// notFinite applies nan_policy; the weights have not moved.
-func (l *loop) notFinite(e *run.Event, what, its string) error {
-	if l.recipe.NanPolicy == "skip" {
-		l.out.warn(run.CodeNaN, e.Step, what+"; the step is left out; look at "+its, e.RowIDs)
-		return nil
-	}
-	l.out.warn(run.CodeNaN, e.Step, what+"; look at "+its, e.RowIDs)
-	return &errNotFinite{what + "; nan_policy=skip would leave such steps out, a lower learning_rate may avoid them"}
 }
 
 // afterStep evaluates and saves where the recipe says so.

@@ -22,6 +22,7 @@ func (t *training) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.model = dir
 	marks := fingerprints{}
 	if marks.model, err = modelFingerprint(dir); err != nil {
 		return err
@@ -217,7 +218,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	}
 	l := &loop{
 		recipe: r, run: t.folder, out: t.out, control: t.o.Control, trainer: t.opened.Trainer,
-		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1, sampled: -1,
+		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1, sampled: -1, model: t.model,
 	}
 	if l.export, err = exportOptions(r, t.tok); err != nil {
 		return err
@@ -290,6 +291,7 @@ func (t *training) restore(l *loop, total int) error {
 	}
 	fresh := l.state
 	l.state = t.resume.state
+	l.state.Moved = l.state.Moved || l.state.Step > l.state.LeftOut // older checkpoints do not say
 	l.spikes.recent = l.state.Recent
 	if t.o.Resume {
 		l.saved = l.state.Step
@@ -300,7 +302,7 @@ func (t *training) restore(l *loop, total int) error {
 	l.state.MicroBatch, l.state.Accumulation, l.state.LearningScale = fresh.MicroBatch, fresh.Accumulation, fresh.LearningScale
 	l.state.TotalSteps, l.state.ScheduleTotal, l.state.ScheduleStride = total, total, 1
 	l.state.ScheduleAt, l.state.Best, l.state.Adaptive = float64(l.state.Step), nil, nil
-	l.state.EvalDue, l.state.Begun = nil, false
+	l.state.EvalDue, l.state.Begun, l.state.LeftOut = nil, false, 0
 	if l.state.Position.Offset >= l.order.n {
 		l.state.Position = Position{Epoch: l.state.Position.Epoch + 1}
 	}

@@ -164,6 +164,7 @@ func openFolder(o *TrainOptions) (*run.Run, []byte, error) {
 
 // training is one call of Train.
 type training struct {
+	model    string // folder of the weights
 	o        *TrainOptions
 	folder   *run.Run
 	previous []byte // run.json before a resume
