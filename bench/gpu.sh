@@ -2,23 +2,26 @@
 # Trains Qwen2.5's shapes with random weights on an NVIDIA GPU, packed rows in bfloat16, beside transformers, and prints
 # tokens/s, MFU and peak memory. One command, no network, no Go: SFTUI names a built binary (otherwise `make build`).
 #
-#   bench/gpu.sh [PART] [--device cuda|cpu] [--steps N] [--peak TFLOPS]
+#   bench/gpu.sh [PART] [--device cuda|cpu] [--steps N] [--peak TFLOPS] [--compile]
 #
 # PART: checks (losses, isolation of packed rows, readings), 0.5b, 1.5b, or all. Each part is meant to end within ten
-# minutes. PEAK is the dense bfloat16 peak, 989 for an H100 and an H200. --device cpu tries the script out on a tiny shape.
+# minutes; a measurement that hangs is ended after LIMIT seconds (240). PEAK is the dense bfloat16 peak, 989 for an H100 and
+# an H200. --compile measures transformers with torch_compile too. --device cpu tries the script out on a tiny shape.
 # PYTHON is an interpreter with torch and transformers (default python3; PYTHON= leaves their side out); its
-# site-packages are searched for JAX's CUDA plugin too. With OUT set, every result is a line of $OUT/gpu.jsonl.
+# site-packages are searched for JAX's CUDA plugin too. With OUT set, every result is a line of $OUT/gpu.jsonl, and what the
+# programs said is in $OUT/logs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-part=all device=cuda steps=12 peak=989
+part=all device=cuda steps=12 peak=989 compile=""
 while (($#)); do
   case "$1" in
     checks | 0.5b | 1.5b | all) part="$1" ;;
     --device) device="$2" && shift ;;
     --steps) steps="$2" && shift ;;
     --peak) peak="$2" && shift ;;
-    *) echo "bench/gpu.sh does not know $1: a part is checks, 0.5b, 1.5b or all; options are --device, --steps and --peak" >&2 && exit 2 ;;
+    --compile) compile=COMPILE ;;
+    *) echo "bench/gpu.sh does not know $1: a part is checks, 0.5b, 1.5b or all; options are --device, --steps, --peak and --compile" >&2 && exit 2 ;;
   esac
   shift
 done
@@ -28,7 +31,14 @@ if [[ -z "${SFTUI:-}" ]]; then
   SFTUI=bin/sftui
 fi
 work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+trap finish EXIT
+# XLA's own warnings name the library or version that is missing; they go to the logs.
+export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-1}"
+
+finish() {
+  if [[ -n "${OUT:-}" ]]; then mkdir -p "$OUT/logs" && cp "$work"/*.log "$OUT/logs/" 2>/dev/null; fi
+  rm -rf "$work"
+}
 
 # find_plugin looks for JAX's plugin where Python keeps its packages; sftui itself would have to download it.
 find_plugin() {
@@ -54,10 +64,16 @@ value() { sed -n "s/^ *\"$1\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" "$
 bench() {
   local name="$1" begin=$SECONDS
   shift
-  if ! "$SFTUI" bench train --device "$device" "$@" >"$work/$name.json" 2>"$work/$name.log"; then
-    echo "sftui failed at $name:" && tail -20 "$work/$name.log"
+  local status=0
+  timeout --kill-after=10 "${LIMIT:-240}" "$SFTUI" bench train --device "$device" "$@" >"$work/$name.json" 2>"$work/$name.log" || status=$?
+  if ((status)); then
+    echo "sftui failed at $name with status $status (124 and 137: it took too long or was killed):"
+    tail -c 6000 "$work/$name.log"
     return 1
   fi
+  local warning
+  warning="$(sed -n 's/^ *"warning": *"\(.*\)",\{0,1\}$/\1/p' "$work/$name.json")"
+  [[ -z "$warning" ]] || echo "sftui warns: $warning"
   keep sftui "$name" "$(tr -d '\n' <"$work/$name.json")" $((SECONDS - begin))
 }
 
@@ -70,6 +86,38 @@ heading() { printf '\n%-34s %10s %6s %9s %10s %9s\n' "$1" tokens/s MFU s/step "p
 row() { printf '%-34s %10.0f %6.3f %9.4f %10.1f %9.1f\n' "$@"; }
 
 gib() { awk -v b="$1" 'BEGIN { printf "%.2f", b / 2^30 }'; }
+
+# theirs WHO NAME ARGUMENTS… runs transformers with bench/transformers_train.py's arguments.
+theirs() {
+  local who="$1" name="$2" begin=$SECONDS out="$work/$1-$2"
+  shift 2
+  if timeout --kill-after=10 "${LIMIT:-240}" "$python" bench/transformers_train.py "$@" >"$out.json" 2>"$out.log"; then
+    keep "$who" "$name" "$(tr -d '\n' <"$out.json")" $((SECONDS - begin))
+    row "$who, checkpointing $5" "$(value tokens_per_second "$out.json")" "$(value mfu "$out.json")" \
+      "$(value median_seconds_per_step "$out.json")" "$(gib "$(value peak_bytes "$out.json")")" "$(value first_step_seconds "$out.json")"
+  else
+    echo "$who: $(tail -1 "$out.log")"
+  fi
+}
+
+# surroundings prints what decides whether the plugin works, so that one failed call is enough to mend it.
+surroundings() {
+  echo "plugin ${SFTUI_PJRT_CUDA:-found by sftui}; $("$SFTUI" version 2>/dev/null || true)"
+  [[ "$device" == cuda ]] || return 0
+  nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used,clocks.sm --format=csv,noheader 2>&1 || true
+  local folder library
+  if [[ -n "${SFTUI_PJRT_CUDA:-}" ]]; then
+    folder="$(dirname "$SFTUI_PJRT_CUDA")/../../nvidia"
+    for library in cudnn/lib/libcudnn.so.9 cu13/lib/libcublasLt.so.13 cu13/lib/libcudart.so.13 cu13/lib/libcupti.so.13 cu13/bin/ptxas cu13/nvvm/libdevice; do
+      [[ -e "$folder/$library" ]] || echo "missing beside the plugin: nvidia/$library"
+    done
+  fi
+  if [[ -n "$python" ]]; then
+    "$python" -m pip list 2>/dev/null | grep -iE '^(jax|torch|transformers|flash|nvidia-(cudnn|cublas|cuda-nvcc|nvvm|cuda-runtime))' | tr -s ' ' | tr '\n' ';' || true
+    echo
+  fi
+  "$SFTUI" doctor --device cuda 2>&1 | head -20 || true
+}
 
 # compare SHAPE: both sides, at two lengths, without and with gradient checkpointing.
 compare() {
@@ -90,15 +138,9 @@ compare() {
           "$(value median_seconds_per_step "$json")" "$(gib "$(value peak_bytes "$json")")" "$(value first_step_seconds "$json")"
       fi
       if [[ -n "$python" ]]; then
-        local begin=$SECONDS
-        if "$python" bench/transformers_train.py "$shape" "$length" "$batch" "$peak" "$checkpointing" "$steps" "$device" \
-          >"$work/theirs.json" 2>"$work/theirs.log"; then
-          keep transformers "$name" "$(tr -d '\n' <"$work/theirs.json")" $((SECONDS - begin))
-          row "transformers, checkpointing $checkpointing" "$(value tokens_per_second "$work/theirs.json")" \
-            "$(value mfu "$work/theirs.json")" "$(value median_seconds_per_step "$work/theirs.json")" \
-            "$(gib "$(value peak_bytes "$work/theirs.json")")" "$(value first_step_seconds "$work/theirs.json")"
-        else
-          echo "transformers: $(tail -1 "$work/theirs.log")"
+        theirs "transformers" "$name" "$shape" "$length" "$batch" "$peak" "$checkpointing" "$steps" "$device"
+        if [[ -n "$compile" ]]; then
+          theirs "torch_compile" "$name" "$shape" "$length" "$batch" "$peak" "$checkpointing" "$steps" "$device" "$compile"
         fi
       fi
     done
@@ -157,10 +199,14 @@ checks() {
 }
 
 find_plugin
-echo "plugin ${SFTUI_PJRT_CUDA:-found by sftui}; $("$SFTUI" version 2>/dev/null || true)"
+surroundings
 case "$part" in
   checks) checks ;;
   0.5b | 1.5b) compare "qwen2.5-$part" ;;
-  all) checks && compare qwen2.5-0.5b && compare qwen2.5-1.5b ;;
+  all)
+    checks
+    compare qwen2.5-0.5b
+    compare qwen2.5-1.5b
+    ;;
 esac
 exit $failed

@@ -2,10 +2,10 @@
 
 What transformers' Trainer does with bf16=True and optim=adamw_torch_fused, without its logging: float32 weights under autocast,
 flash attention (flash_attn where it is installed, else torch's own through sdpa: rows are full, so no mask is in its way),
-clipping, a fused AdamW. Prints JSON with the names of `sftui bench train`."""
+clipping, a fused AdamW. The GPU is waited for once, after all steps that count, so that nothing but the work is measured.
+COMPILE after the others adds torch_compile=True. Prints JSON with the names of `sftui bench train`."""
 import importlib.util
 import json
-import statistics
 import sys
 import time
 
@@ -21,7 +21,7 @@ SHAPES = {
 }
 
 
-def main(shape, length, batch, peak, checkpointing, steps, device):
+def main(shape, length, batch, peak, checkpointing, steps, device, compiled=False):
     cuda = device == "cuda"
     wait = torch.cuda.synchronize if cuda else lambda: None
     flash = cuda and importlib.util.find_spec("flash_attn") is not None
@@ -33,24 +33,27 @@ def main(shape, length, batch, peak, checkpointing, steps, device):
     if checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     model.train()
+    forward = torch.compile(model) if compiled else model
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, fused=True)
-    seconds, losses, first = [], [], 0.0
+    warm = min(3, steps - 1)
+    rows = torch.randint(0, 151936, (steps, batch, length), device=device)
+    begin, first = 0.0, 0.0
     for step in range(steps):
-        ids = torch.randint(0, 151936, (batch, length), device=device)
-        wait()
-        begin = time.time()
+        if step == warm:
+            wait()
+            begin = time.time()
         with torch.autocast(device, dtype=torch.bfloat16):
-            loss = model(input_ids=ids, labels=ids).loss
+            loss = forward(input_ids=rows[step], labels=rows[step]).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(loss.item())
-        wait()
-        seconds.append(time.time() - begin)
-        first = first or time.time() - START
-    median = statistics.median(seconds[min(2, steps - 1):])
-    tokens = batch * length / median
+        if step == 0:
+            wait()
+            first = time.time() - START
+    wait()
+    seconds = (time.time() - begin) / (steps - warm)
+    tokens = batch * length / seconds
     parameters = sum(p.numel() for p in model.parameters())
     operations = 6 * parameters + 12 * config.num_hidden_layers * config.hidden_size * length
     used = 0
@@ -58,10 +61,11 @@ def main(shape, length, batch, peak, checkpointing, steps, device):
         free, total = torch.cuda.mem_get_info()  # what NVML says, as for sftui: the allocator keeps what it once needed
         used = total - free
     print(json.dumps({
-        "tokens_per_second": tokens, "mfu": operations * tokens / (peak * 1e12), "median_seconds_per_step": median,
+        "tokens_per_second": tokens, "mfu": operations * tokens / (peak * 1e12), "median_seconds_per_step": seconds,
         "first_step_seconds": first, "peak_bytes": used, "allocated_bytes": torch.cuda.max_memory_allocated() if cuda else 0,
-        "attention": config._attn_implementation, "parameters": parameters, "loss": losses[-1], "torch": torch.__version__,
+        "attention": config._attn_implementation, "parameters": parameters, "loss": loss.item(), "compiled": compiled, "torch": torch.__version__,
     }, indent=1))
 
 
-main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5] == "true", int(sys.argv[6]), sys.argv[7])
+main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), sys.argv[5] == "true", int(sys.argv[6]), sys.argv[7],
+     "COMPILE" in sys.argv[8:])

@@ -18,6 +18,7 @@ import (
 type trainBench struct {
 	Model           string          `json:"model"`
 	Device          string          `json:"device"`
+	Warning         string          `json:"warning,omitempty"` // what makes the device slower than it could be
 	Parameters      int64           `json:"parameters"`
 	Trainable       int64           `json:"trainable"`
 	MicroBatch      int             `json:"per_device_train_batch_size"`
@@ -87,7 +88,7 @@ func benchTrain(ctx context.Context, args []string, s streams) error {
 		return err
 	}
 	b := trainBench{
-		Model: dir, Device: info.Device, Parameters: info.Parameters, Trainable: info.Trainable,
+		Model: dir, Device: info.Device, Warning: opened.Warning, Parameters: info.Parameters, Trainable: info.Trainable,
 		MicroBatch: len(batches[0].InputIDs), Accumulation: r.GradientAccumulationSteps,
 		Checkpointing: config.GradientCheckpointing, DType: info.DType, OpenSeconds: time.Since(start).Seconds(),
 	}
