@@ -8,6 +8,7 @@ import (
 	"io"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"sftui/engine"
 )
@@ -48,7 +49,7 @@ func runForecast(ctx context.Context, args []string, s streams) int {
 	if err != nil {
 		return wrote(err, s)
 	}
-	if !f.Fits || f.DiskBytes > f.FreeDiskBytes {
+	if !f.Fits || f.LimitBytes > 0 && f.EvalBytes > f.LimitBytes || f.DiskBytes > f.FreeDiskBytes {
 		return exitWarning
 	}
 	return exitDone
@@ -57,38 +58,80 @@ func runForecast(ctx context.Context, args []string, s streams) int {
 // printForecast writes a forecast for people.
 func printForecast(w io.Writer, f *engine.Forecast) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s: %d rows, %d steps of %d × %d rows\n", f.Model, f.Data, f.Rows, f.Steps, f.MicroBatch, f.Accumulation)
+	folded(&b, "", fmt.Sprintf("%s on %s: %d rows, %d steps of %d × %d rows", f.Model, f.Data, f.Rows, f.Steps, f.MicroBatch, f.Accumulation))
 	how := "by formula; --compile confirms it"
 	if f.Confirmed {
 		how = "confirmed by compiling it"
 	}
-	fmt.Fprintf(&b, "\nheaviest micro-batch: rows %s, %d tokens, longest %d, computed as %s (%s)\n",
-		strings.Trim(fmt.Sprint(f.Worst.Rows), "[]"), f.Worst.Tokens, f.Worst.Longest, f.Worst.Shape, how)
+	b.WriteString("\n")
+	folded(&b, "  ", fmt.Sprintf("heaviest micro-batch: rows %s, %d tokens, longest %d, computed as %s (%s)",
+		engine.SomeRows(f.Worst.Rows), f.Worst.Tokens, f.Worst.Longest, f.Worst.Shape, how))
 	for _, m := range f.Memory {
-		fmt.Fprintf(&b, "  %-12s %10s\n", m.Name, engine.Bytes(m.Bytes))
+		if m.Bytes > 0 {
+			fmt.Fprintf(&b, "  %-12s %10s\n", m.Name, engine.Bytes(m.Bytes))
+		}
 	}
-	fmt.Fprintf(&b, "  %-12s %10s", "peak", engine.Bytes(f.TotalBytes))
-	switch {
-	case f.LimitBytes == 0:
-		b.WriteString("\n")
-	case f.Fits:
-		fmt.Fprintf(&b, "  of %s on %s: fits\n", engine.Bytes(f.LimitBytes), f.Device)
-	default:
-		fmt.Fprintf(&b, "  of %s on %s: does NOT fit\n", engine.Bytes(f.LimitBytes), f.Device)
+	fmt.Fprintf(&b, "  %-12s %10s%s\n", "peak", engine.Bytes(f.TotalBytes), fits(f, f.TotalBytes))
+	if f.EvalBytes > 0 {
+		fmt.Fprintf(&b, "  %-12s %10s%s, heaviest batch %s\n", "evaluation", engine.Bytes(f.EvalBytes), fits(f, f.EvalBytes), f.EvalShape)
+		if f.LimitBytes > 0 && f.EvalBytes > f.LimitBytes {
+			b.WriteString("  a smaller per_device_eval_batch_size needs less for the evaluation\n")
+		}
+	}
+	if f.LimitBytes > 0 {
+		fmt.Fprintf(&b, "%s has %s, of which others leave %s\n", f.Device, engine.Bytes(f.DeviceBytes), engine.Bytes(f.LimitBytes))
 	}
 	if len(f.Remedies) > 0 {
 		b.WriteString("\nwhat would need less\n")
 	}
 	for _, r := range f.Remedies {
-		fmt.Fprintf(&b, "  %-12s %s: %s\n", "-"+engine.Bytes(r.SavesBytes), settings(r.Set), r.Effect)
+		enough := ""
+		if !f.Fits && r.TotalBytes <= f.LimitBytes {
+			enough = " (fits)"
+		}
+		folded(&b, strings.Repeat(" ", 12), fmt.Sprintf("  -%-8s %s%s: %s", engine.Bytes(r.SavesBytes), settings(r.Set), enough, r.Effect))
 	}
-	fmt.Fprintf(&b, "\ndisk: %d checkpoints of %s and the final model, %s of %s free\n",
-		f.Disk.Checkpoints, engine.Bytes(f.Disk.Checkpoint), engine.Bytes(f.DiskBytes), engine.Bytes(f.FreeDiskBytes))
+	b.WriteString("\n")
+	folded(&b, "  ", fmt.Sprintf("disk: %d checkpoints of %s and the final model, %s of %s free",
+		f.Disk.Checkpoints, engine.Bytes(f.Disk.Checkpoint), engine.Bytes(f.DiskBytes), engine.Bytes(f.FreeDiskBytes)))
 	for _, note := range f.Notes {
-		fmt.Fprintln(&b, note)
+		folded(&b, "  ", note)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// fits says whether so many bytes are free; "" where that is not known.
+func fits(f *engine.Forecast, bytes int64) string {
+	switch {
+	case f.LimitBytes == 0:
+		return ""
+	case bytes <= f.LimitBytes:
+		return " fits into " + engine.Bytes(f.LimitBytes)
+	}
+	return " does NOT fit into " + engine.Bytes(f.LimitBytes)
+}
+
+// lineWidth is what a line of text may take on the narrowest terminal.
+const lineWidth = 79
+
+// folded writes a text in lines of lineWidth at the most, unless a word is
+// longer; lines after the first begin with indent.
+func folded(b *strings.Builder, indent, text string) {
+	lead := len(text) - len(strings.TrimLeft(text, " "))
+	line := text[:lead]
+	empty := true
+	for _, word := range strings.Fields(text) {
+		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > lineWidth {
+			b.WriteString(line + "\n")
+			line, empty = indent, true
+		}
+		if !empty {
+			line += " "
+		}
+		line, empty = line+word, false
+	}
+	b.WriteString(line + "\n")
 }
 
 // settings writes options as key=value.

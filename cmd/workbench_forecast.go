@@ -83,8 +83,10 @@ func workbenchForecast(exe string) func(context.Context, []byte, map[string]stri
 		for _, m := range f.Memory {
 			out.Parts = append(out.Parts, ui.ForecastPart{Name: m.Name, Bytes: uint64(max(m.Bytes, 0))})
 		}
+		out.Remedies = map[recipes.Language][]string{}
 		for _, r := range f.Remedies {
-			out.Remedies = append(out.Remedies, settings(r.Set)+": "+r.Effect)
+			out.Remedies[recipes.English] = append(out.Remedies[recipes.English], settings(r.Set)+": "+r.Effect)
+			out.Remedies[recipes.Chinese] = append(out.Remedies[recipes.Chinese], settings(r.Set)+"："+r.Chinese)
 		}
 		out.Findings = map[recipes.Language][]ui.Finding{}
 		for _, lang := range []recipes.Language{recipes.English, recipes.Chinese} {

@@ -34,7 +34,7 @@ func (p *Preparer) AllStored(ctx context.Context, cacheDir string, workers int, 
 func (p *Preparer) stored(ctx context.Context, cacheDir string, workers int, progress func(done, total int)) (Dataset, []Example, error) {
 	if cacheDir == "" {
 		var err error
-		if cacheDir, err = dataCacheDir(); err != nil {
+		if cacheDir, err = CacheDir(); err != nil {
 			return p.All(ctx, workers, progress)
 		}
 	}
@@ -75,17 +75,8 @@ func (p *Preparer) large() bool {
 
 // fromScan arranges the rows that a finished scan has kept.
 func (p *Preparer) fromScan(scan *Scan) (Dataset, []Example, error) {
-	first := -1
-	for row := range scan.Failures() {
-		if first < 0 || row < first {
-			first = row
-		}
-	}
-	if first >= 0 { // as All: the first failing row ends the preparation
-		if _, err := p.Row(first); err != nil {
-			return nil, nil, err
-		}
-		return nil, nil, fmt.Errorf("%s failed when it was scanned but not now; scan again", p.src.Location(first))
+	if err := p.firstFailure(scan); err != nil {
+		return nil, nil, err
 	}
 	mapped, err := OpenMapped(scan.PreparedFile())
 	if err != nil {

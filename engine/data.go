@@ -220,18 +220,10 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 	if err != nil {
 		return nil, err
 	}
-	d := &trainingData{source: trainSource.Name(), evalPart: evalSource, close: func() error {
-		err := trainSource.Close()
-		if evalSource != nil && evalSource.rows == nil { // a part held out is the same source
-			err = errors.Join(err, evalSource.Close())
-		}
-		return err
-	}}
+	d := &trainingData{source: trainSource.Name(), evalPart: evalSource, close: func() error { return closeSources(trainSource, evalSource) }}
 	d.train, d.prepared, d.dropped, err = prepareOne(ctx, trainSource, tok, options, func(done, total int) { report("tokenizing", done, total) })
 	if err == nil && evalSource != nil {
-		if r.EvalPacking != nil {
-			options.Packing = *r.EvalPacking
-		}
+		evalPacking(&options, r)
 		d.eval, _, _, err = prepareOne(ctx, evalSource, tok, options, func(done, total int) { report("tokenizing evaluation rows", done, total) })
 		if err != nil {
 			err = fmt.Errorf("evaluation data: %w", err)

@@ -7,6 +7,17 @@ import (
 	"sftui/engine/model"
 )
 
+// asTrained is the model as a session trains it: PEFT parts a tied head from
+// the embedding where modules_to_save names either.
+func asTrained(m *model.Model, l *compute.LoRAConfig) *model.Model {
+	if !m.Tied || l == nil || !l.Saves(model.EmbedName) && !l.Saves(model.HeadName) {
+		return m
+	}
+	untied := *m
+	untied.Tied = false
+	return &untied
+}
+
 // adapters is the number of values in LoRA's A and B, and of what is trained
 // whole beside them.
 func adapters(m *model.Model, l *compute.LoRAConfig) (adapter, whole int64) {
@@ -24,24 +35,24 @@ func adapters(m *model.Model, l *compute.LoRAConfig) (adapter, whole int64) {
 // Sizes of what depends on the plugin more than on the model. The CPU's were
 // measured on runs of SmolLM2 and tiny-llama; BENCHMARKS.md has the figures.
 const (
-	processBytesCPU  = 345e6 // program, plugin, tokenizer, compiled code and the compiler at work
+	processBytesCPU  = 430e6 // program, plugin, tokenizer, compiled code and the compiler at work
 	processBytesCUDA = 320 << 20
-	overheadShare    = 0.05     // of all buffers: holes between them that the allocator keeps
+	overheadShare    = 0.02     // of all buffers: holes between them that the allocator keeps
 	headBytesCPU     = 64 << 20 // bounds one chunk of logits
 	headBytesCUDA    = 3 << 29
 	headChunkCPU     = 1024 // trained positions in a chunk at the most
 	headChunkCUDA    = 2048
 	headChunkLeast   = 16
-	headCopies       = 3.3 // logits, their exponentials, their gradient, and less
-	headCopiesCUDA   = 1.6 // in bfloat16: logits and their gradient in half the bytes
+	headCopiesCUDA   = 3.3 // logits, their exponentials, their gradient, and less
+	headCopiesLow    = 1.6 // in bfloat16: logits and their gradient in half the bytes
 )
 
 // Estimate adds up the memory of training a model in batches of a shape, in
 // bytes. The sum is what the process reaches: on a CPU freed buffers stay with
 // it until the next pass uses them.
 func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) compute.Memory {
-	parameters := m.NumParameters()
-	trainable := parameters
+	m = asTrained(m, c.LoRA)
+	trainable := m.NumParameters()
 	var e compute.Memory
 	e.Weights = c.WeightBytes(m)
 	if c.LoRA != nil {
@@ -52,11 +63,23 @@ func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) 
 	e.Moments = c.StateBytes(m)
 	e.Activations = activationBytes(m, c, shape)
 	e.Block = blockBytes(m, c, shape, cuda && c.Flash(m))
-	copies := headCopies
-	if cuda && c.DType == "bfloat16" {
-		copies = headCopiesCUDA
+	e.Head = headPeak(m, c, cuda)
+	e.Code = overheadBytes(e, cuda)
+	return e
+}
+
+// alone is an estimate for steps of one micro-batch. Nothing is added to
+// gradients that are there already, so a block's come about where the
+// activations of blocks above it have just been freed: the two share memory.
+func alone(e compute.Memory, m *model.Model, c compute.Config, cuda bool) compute.Memory {
+	m = asTrained(m, c.LoRA)
+	outer := int64(0)
+	for _, p := range m.Outer() {
+		if c.LoRA == nil || c.LoRA.Saves(p.Name) {
+			outer += float32Bytes * int64(p.Elements())
+		}
 	}
-	e.Head = int64(copies * float64(headBytes(m, cuda)))
+	e.Gradients = outer + max(0, e.Gradients-outer-e.Activations)
 	e.Code = overheadBytes(e, cuda)
 	return e
 }
@@ -69,6 +92,27 @@ func overheadBytes(m compute.Memory, cuda bool) int64 {
 		process = processBytesCUDA
 	}
 	return process + int64(overheadShare*float64(m.Total()))
+}
+
+// headPeak is what the head needs at its peak. On a CPU that is one chunk of
+// logits, which are updated in place, and where the head is trained its
+// gradient by that chunk before it is added to the rest.
+func headPeak(m *model.Model, c compute.Config, cuda bool) int64 {
+	chunk := headBytes(m, cuda)
+	switch {
+	case cuda && c.DType == "bfloat16":
+		return int64(headCopiesLow * float64(chunk))
+	case cuda:
+		return int64(headCopiesCUDA * float64(chunk))
+	}
+	name := model.HeadName
+	if m.Tied {
+		name = model.EmbedName
+	}
+	if c.LoRA != nil && !c.LoRA.Saves(name) {
+		return chunk
+	}
+	return chunk + float32Bytes*int64(m.Config.VocabSize)*int64(m.Config.HiddenSize)
 }
 
 // headBytes is the size of one chunk of logits, whose rows are a power of two.

@@ -1,8 +1,8 @@
 package engine
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"sftui/engine/compute"
@@ -33,6 +33,7 @@ type Remedy struct {
 	TotalBytes int64             `json:"total_bytes"`
 	SavesBytes int64             `json:"saves_bytes"`
 	Effect     string            `json:"effect"`
+	Chinese    string            `json:"effect_zh"`
 }
 
 // Forecast is what a run will need.
@@ -51,7 +52,8 @@ type Forecast struct {
 	Worst         Worst        `json:"worst"`
 	Memory        []MemoryItem `json:"memory"` // held for the whole run, then the largest passing need
 	TotalBytes    int64        `json:"total_bytes"`
-	LimitBytes    int64        `json:"limit_bytes"`
+	LimitBytes    int64        `json:"limit_bytes"`  // that other processes leave of the device's memory
+	DeviceBytes   int64        `json:"device_bytes"` // of all the device's memory
 	Fits          bool         `json:"fits"`
 	EvalBytes     int64        `json:"eval_bytes,omitempty"` // peak of an evaluation, where its rows are known
 	EvalShape     string       `json:"eval_shape,omitempty"`
@@ -71,24 +73,26 @@ func items(m compute.Memory) []MemoryItem {
 	}
 }
 
-// MakeForecast forecasts memory and disk for a recipe's actual data.
-func MakeForecast(ctx context.Context, o ForecastOptions, progress func(what string, done, total int)) (out *Forecast, err error) {
-	if o.Scanned != nil {
-		f, out, err := scannedForecaster(ctx, o.Recipe, o.Host, o.Scanned)
-		if err != nil {
-			return nil, err
-		}
-		if err := f.fill(ctx, o, out); err != nil {
-			return nil, err
-		}
-		return out, f.evaluation(o, out)
-	}
-	f, out, closeData, err := NewForecaster(ctx, o.Recipe, o.Host, progress)
+// MakeForecast forecasts memory and disk for a recipe's actual data, of which
+// it needs the lengths only.
+func MakeForecast(ctx context.Context, o ForecastOptions, progress func(what string, done, total int)) (*Forecast, error) {
+	dir, err := TrainedModel(ctx, o.Recipe, o.Host.ResolveModel)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, closeData()) }()
-	return out, f.fill(ctx, o, out)
+	if o.Scanned == nil {
+		if o.Scanned, err = scanData(ctx, o.Recipe, dir, progress); err != nil {
+			return nil, err
+		}
+	}
+	f, out, err := newScannedForecaster(o.Recipe, dir, o.Scanned)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.fill(ctx, o, out); err != nil {
+		return nil, err
+	}
+	return out, f.evaluation(o, out)
 }
 
 // fill computes memory, remedies and disk.
@@ -96,7 +100,7 @@ func (f *Forecaster) fill(ctx context.Context, o ForecastOptions, out *Forecast)
 	if err := f.readDevice(ctx, o, out); err != nil {
 		return err
 	}
-	memory, worst, err := f.Memory(o.Recipe.PerDeviceTrainBatchSize)
+	memory, worst, err := f.Memory(o.Recipe)
 	if err != nil {
 		return err
 	}
@@ -135,10 +139,16 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 	if err != nil {
 		return err
 	}
-	m := Estimate(f.model, f.config, shape, f.cuda)
-	m.Activations, m.Optimizer = 0, 0
-	out.EvalBytes, out.EvalShape = m.Total(), shape.String()
+	out.EvalBytes, out.EvalShape = evaluationMemory(Estimate(f.model, f.config, shape, f.cuda), f.cuda).Total(), shape.String()
 	return nil
+}
+
+// evaluationMemory is what evaluating in a shape needs beside what training
+// holds between two steps, by what training in that shape would need.
+func evaluationMemory(m compute.Memory, cuda bool) compute.Memory {
+	m.Activations, m.Optimizer, m.Gradients = 0, 0, 0 // between two steps there are none
+	m.Code = overheadBytes(m, cuda)
+	return m
 }
 
 // readDevice opens the device to learn its name and how much memory it has.
@@ -152,7 +162,8 @@ func (f *Forecaster) readDevice(ctx context.Context, o ForecastOptions, out *For
 		return nil
 	}
 	defer dev.Close()
-	out.Device, out.LimitBytes = dev.Name, int64(dev.Memory().Limit)
+	reading := dev.Memory()
+	out.Device, out.LimitBytes, out.DeviceBytes = dev.Name, int64(cmp.Or(reading.Free, reading.Limit)), int64(reading.Limit)
 	f.cuda = dev.Kind == device.CUDA
 	if f.config.DType == "" {
 		f.config.DType = defaultType(dev.Kind)
@@ -170,14 +181,18 @@ func (f *Forecaster) confirm(ctx context.Context, o ForecastOptions, w Worst) (c
 	if err := opened.Trainer.Prepare(w.shape); err != nil {
 		return compute.Memory{}, fmt.Errorf("compile the heaviest micro-batch (%s positions): %w", w.Shape, err)
 	}
-	return measured(opened), nil
+	return measured(opened, o.Recipe.GradientAccumulationSteps), nil
 }
 
 // measured is the memory of what a session compiled, by XLA's own buffer
-// sizes, with the overhead that those do not show.
-func measured(o *Opened) compute.Memory {
+// sizes, with the overhead that those do not show, for steps of so many
+// micro-batches.
+func measured(o *Opened, accumulation int) compute.Memory {
 	m := o.Trainer.Stats().Memory
 	m.Code = max(m.Code, overheadBytes(m, o.CUDA))
+	if accumulation == 1 && o.Alone != nil {
+		m = o.Alone(m)
+	}
 	return m
 }
 

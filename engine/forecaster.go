@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 
 	"sftui/dataset"
 	"sftui/engine/compute"
@@ -21,44 +23,22 @@ type Forecaster struct {
 	epochs int
 }
 
-// Memory is the forecast for the heaviest micro-batch at a batch size.
-func (f *Forecaster) Memory(micro int) (compute.Memory, Worst, error) {
-	w, err := f.Worst(micro, 0)
+// Memory is the forecast for a recipe's heaviest micro-batch.
+func (f *Forecaster) Memory(r *recipes.Recipe) (compute.Memory, Worst, error) {
+	w, err := f.Worst(r.PerDeviceTrainBatchSize, 0)
 	if err != nil {
 		return compute.Memory{}, w, err
 	}
-	return Estimate(f.model, f.config, w.shape, f.cuda), w, nil
+	return f.estimate(r, w.shape), w, nil
 }
 
-// NewForecaster prepares the recipe's data and describes its model. The
-// returned close releases the data. progress may be nil.
-func NewForecaster(ctx context.Context, r *recipes.Recipe, h Host, progress func(what string, done, total int)) (*Forecaster, *Forecast, func() error, error) {
-	dir, err := h.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
-	if err != nil {
-		return nil, nil, nil, err
+// estimate is the memory of training in a shape by a recipe.
+func (f *Forecaster) estimate(r *recipes.Recipe, shape compute.Shape) compute.Memory {
+	e := Estimate(f.model, f.config, shape, f.cuda)
+	if r.GradientAccumulationSteps == 1 {
+		e = alone(e, f.model, f.config, f.cuda)
 	}
-	m, err := model.Open(dir)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	tok, err := dataset.OpenTokenizer(dir)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	defer tok.Close() //nolint:errcheck // only read from
-	if progress == nil {
-		progress = func(string, int, int) {}
-	}
-	data, err := prepare(ctx, r, tok, progress)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	f, out, err := newForecaster(r, m, dir, data.train)
-	if err != nil {
-		return nil, nil, nil, errors.Join(err, data.close())
-	}
-	out.Data, out.DroppedRows = data.source, len(data.dropped)
-	return f, out, data.close, nil
+	return e
 }
 
 // Scanned is training data of which only the lengths are known.
@@ -69,12 +49,46 @@ type Scanned struct {
 	Eval    *dataset.Outline // of the evaluation rows, nil without
 }
 
-// scannedForecaster is NewForecaster for scanned data.
-func scannedForecaster(ctx context.Context, r *recipes.Recipe, h Host, s *Scanned) (*Forecaster, *Forecast, error) {
-	dir, err := h.ResolveModel(ctx, r.ModelNameOrPath, r.ModelRevision)
+// scanData finds the lengths of a recipe's rows for the model in dir; progress
+// may be nil.
+func scanData(ctx context.Context, r *recipes.Recipe, dir string, progress func(what string, done, total int)) (s *Scanned, err error) {
+	tok, err := OpenTokenizer(dir, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	defer tok.Close() //nolint:errcheck // only read from
+	if progress == nil {
+		progress = func(string, int, int) {}
+	}
+	options, err := DataOptions(r)
+	if err != nil {
+		return nil, err
+	}
+	train, eval, err := openSources(ctx, r, func(done, total int64) { progress("reading", int(done), int(total)) })
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeSources(train, eval)) }()
+	lengths := func(src *part, what string) (*dataset.Outline, error) {
+		p, err := dataset.NewPreparer(src.Source, tok, options)
+		if err != nil {
+			return nil, err
+		}
+		return p.AllLengths(ctx, "", runtime.NumCPU(), func(done, total int) { progress(what, done, total) })
+	}
+	s = &Scanned{Name: train.Name(), Rows: train.rows}
+	if s.Outline, err = lengths(train, "tokenizing"); err != nil || eval == nil {
+		return s, err
+	}
+	evalPacking(&options, r)
+	if s.Eval, err = lengths(eval, "tokenizing evaluation rows"); err != nil {
+		err = fmt.Errorf("evaluation data: %w", err)
+	}
+	return s, err
+}
+
+// newScannedForecaster describes a run on scanned data.
+func newScannedForecaster(r *recipes.Recipe, dir string, s *Scanned) (*Forecaster, *Forecast, error) {
 	m, err := model.Open(dir)
 	if err != nil {
 		return nil, nil, err
@@ -109,6 +123,8 @@ func newForecaster(r *recipes.Recipe, m *model.Model, dir string, train feed) (*
 		Parameters: m.NumParameters(), Trainable: m.NumParameters(),
 	}
 	if f.config.LoRA != nil {
+		m = asTrained(m, f.config.LoRA)
+		out.Parameters = m.NumParameters()
 		adapter, whole := adapters(m, f.config.LoRA)
 		out.Parameters, out.Trainable = out.Parameters+adapter, adapter+whole
 	}

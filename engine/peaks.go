@@ -13,7 +13,7 @@ type peaks struct {
 	feed     feed
 	shapeOf  func(compute.Batch) compute.Shape
 	estimate func(compute.Shape) compute.Memory // nil where the model is not known
-	limit    func() uint64                      // of the device in bytes, 0 when unknown
+	limit    func() uint64                      // what others leave of the device's memory in bytes, 0 when unknown
 	epoch    int                                // from which on rows are looked through
 	epochs   int
 
@@ -82,8 +82,8 @@ func (p *peaks) vet(c Change) (total int64, err error) {
 	if most := p.most(c.MicroBatch, limit); most > 0 {
 		hint = fmt.Sprintf("at most %d fits", most)
 	}
-	return found.total, fmt.Errorf("%s=%d needs %s of memory (heaviest micro-batch: rows %s) and the device has %s: %s; --force applies it all the same",
-		keyMicroBatch, c.MicroBatch, Bytes(found.total), someRows(found.rows), Bytes(limit), hint)
+	return found.total, fmt.Errorf("%s=%d needs %s of memory (heaviest micro-batch: rows %s) and the device has %s free: %s; --force applies it all the same",
+		keyMicroBatch, c.MicroBatch, Bytes(found.total), SomeRows(found.rows), Bytes(limit), hint)
 }
 
 // most is the largest batch size below one that fits, by the rows of one epoch;

@@ -48,6 +48,8 @@ type Opened struct {
 	Close   func()
 	// Estimate forecasts the memory of training in a shape; nil where the model cannot be described.
 	Estimate func(compute.Shape) compute.Memory
+	// Alone makes an estimate one for steps of a single micro-batch; nil where Estimate is.
+	Alone func(compute.Memory) compute.Memory
 }
 
 // OpenModel opens a model folder on a device of a kind.
@@ -76,7 +78,8 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 	}
 	cuda := dev.Kind == device.CUDA
 	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, CUDA: cuda, Warning: dev.Warning,
-		Estimate: func(shape compute.Shape) compute.Memory { return Estimate(m, c, shape, cuda) }, Close: func() {
+		Estimate: func(shape compute.Shape) compute.Memory { return Estimate(m, c, shape, cuda) },
+		Alone:    func(e compute.Memory) compute.Memory { return alone(e, m, c, cuda) }, Close: func() {
 			session.Close()
 			dev.Close()
 		}}, nil

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,15 +48,22 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 			return fmt.Errorf("the heaviest micro-batch (rows %s) cannot be compiled: %w", rowList(worst), err)
 		}
 	}
-	need := measured(o).Total()
-	l.forecast = need
-	l.out.update(func(s *run.Status) { s.MemoryForecast = uint64(max(0, need)) })
+	need := measured(o, l.state.Accumulation).Total()
+	evaluation, err := l.evaluationPeak(o)
+	if err != nil {
+		return err
+	}
+	l.forecast = max(need, evaluation)
+	l.out.update(func(s *run.Status) { s.MemoryForecast = uint64(max(0, l.forecast)) })
 	limit := l.out.limit()
-	if limit == 0 || need <= int64(limit) {
+	if limit == 0 || l.forecast <= int64(limit) {
 		return nil
 	}
-	what := fmt.Sprintf("the heaviest micro-batch (rows %s) needs %s of memory and the device has %s: lower %s or max_length, or turn on gradient_checkpointing or use_peft",
+	what := fmt.Sprintf("the heaviest micro-batch (rows %s) needs %s of memory and the device has %s free: lower %s or max_length, or turn on gradient_checkpointing or use_peft (sftui forecast says what each saves)",
 		rowList(worst), Bytes(need), Bytes(int64(limit)), keyMicroBatch)
+	if need <= int64(limit) {
+		what = fmt.Sprintf("the heaviest evaluation batch needs %s of memory and the device has %s free: lower per_device_eval_batch_size", Bytes(evaluation), Bytes(int64(limit)))
+	}
 	if force {
 		l.out.warn(run.CodeMemory, l.state.Step, what, flatten(worst.Rows))
 		return nil
@@ -63,14 +71,28 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 	return fmt.Errorf("%s; --force starts all the same", what)
 }
 
-// limit is the memory that the device has, 0 when unknown.
+// evaluationPeak forecasts the peak of an evaluation; 0 where there is none or
+// the model cannot be described.
+func (l *loop) evaluationPeak(o *Opened) (int64, error) {
+	if l.eval == nil || o.Estimate == nil {
+		return 0, nil
+	}
+	_, shape, err := worstBatch(l.eval.feed, l.eval.order.clone(), l.trainer.ShapeOf, 0, 1, l.eval.batch)
+	if err != nil {
+		return 0, err
+	}
+	return evaluationMemory(o.Estimate(shape), o.CUDA).Total(), nil
+}
+
+// limit is the memory of the device that other processes leave, 0 when unknown.
 func (r *recorder) limit() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.memory == nil {
 		return 0
 	}
-	return r.memory().Limit
+	m := r.memory()
+	return cmp.Or(m.Free, m.Limit)
 }
 
 // tellMemory logs the forecast beside what the process or the device reached.
@@ -93,14 +115,14 @@ func flatten(rows [][]int) []int {
 
 // rowList names a batch's rows, at most a few.
 func rowList(b compute.Batch) string {
-	if text := someRows(flatten(b.Rows)); text != "" {
+	if text := SomeRows(flatten(b.Rows)); text != "" {
 		return text
 	}
 	return "given"
 }
 
-// someRows names the first few rows.
-func someRows(rows []int) string { return some(rows, strconv.Itoa) }
+// SomeRows names the first few rows.
+func SomeRows(rows []int) string { return some(rows, strconv.Itoa) }
 
 // some names the first few of many.
 func some(rows []int, name func(int) string) string {
