@@ -48,17 +48,19 @@ type palette struct {
 }
 
 // darkPalette and lightPalette keep a contrast of at least 4.5 to their
-// background for everything that must be read.
+// background for everything that must be read. The colours are those of the
+// fixed part of the 256: naming one takes half the bytes of a free colour, and a
+// page is half colours, which a slow line notices.
 func darkPalette() palette {
 	c := lipgloss.Color
-	return palette{dim: c("#8a8f98"), green: c("#7ddb8b"), yellow: c("#f2c94c"), red: c("#ff7a7a"), blue: c("#6cb6ff"),
-		violet: c("#c4a2ff"), orange: c("#ffb86b"), border: c("#4b5563"), selectFG: c("#ffffff"), selectBG: c("#1f4b82"), strong: c("#ffffff")}
+	return palette{dim: c("246"), green: c("114"), yellow: c("221"), red: c("210"), blue: c("75"),
+		violet: c("183"), orange: c("215"), border: c("240"), selectFG: c("231"), selectBG: c("24"), strong: c("231")}
 }
 
 func lightPalette() palette {
 	c := lipgloss.Color
-	return palette{dim: c("#5f6670"), green: c("#116329"), yellow: c("#7a5200"), red: c("#b3141d"), blue: c("#0550ae"),
-		violet: c("#6f35c4"), orange: c("#953800"), border: c("#a8b0ba"), selectFG: c("#ffffff"), selectBG: c("#0550ae"), strong: c("#000000")}
+	return palette{dim: c("241"), green: c("22"), yellow: c("94"), red: c("124"), blue: c("25"),
+		violet: c("92"), orange: c("130"), border: c("145"), selectFG: c("231"), selectBG: c("25"), strong: c("16")}
 }
 
 // theme turns roles into escape sequences. A style is asked once for what it
