@@ -234,6 +234,8 @@ func TestFindings(t *testing.T) {
 		{"many-epochs", good, chats(10), []string{"max_steps=1000"}, -1, "by heart"},
 		{"row-error", good, with(chats(40), `{"messages": "not a list"}`), nil, 1, "cannot be prepared"},
 		{"data-unusable", good, []string{`{"a": 1}`}, nil, -1, "data.jsonl"},
+		{"data-unusable", good, []string{`{"question": "say a", "answer": "b", "topic": "c"}`}, nil, -1, "question, answer"},
+		{"data-unusable", good, []string{`{"prompt": "say a", "chosen": "b", "rejected": "c"}`}, nil, -1, "chosen"},
 		{"data-unusable", good, chats(3), []string{"dataset_name=/does/not/exist.jsonl"}, -1, "exist"},
 		{"model-unusable", t.TempDir(), chats(3), nil, -1, "tokenizer"},
 		{"untrained-special-tokens", makeModel(t, "{% for m in messages %}{{ m.role }}: {{ m.content }}{% endfor %}", nil), chats(40), []string{"use_peft=true", "chat_template=" + chatTemplate}, -1, "frozen"},
@@ -285,6 +287,8 @@ func TestFindings(t *testing.T) {
 		{"holdout-overlap", good, with(chats(40), chats(3)...), []string{"eval_holdout=5", "eval_strategy=epoch"}, -1, "held out"},
 		{"shape", good, ids(40), nil, -1, "as they are"},
 		{"missing-bos", beginning(t), chats(40), nil, 40, "<|start|>"},
+		{"eos-not-in-rows", good, chats(40), []string{"eos_token=<|user|>"}, -1, "they end with <|end|>"},
+		{"eos-not-in-rows", makeModel(t, chatTemplate, map[string]string{"generation_config.json": `{"eos_token_id": [1, 0]}`}), chats(40), []string{"eos_token=<|start|>"}, -1, "no sampled row ends with it"},
 		{"old-name", good, chats(40), []string{"evaluation_strategy=no"}, -1, "eval_strategy"},
 	}
 	for _, tt := range tests {
@@ -316,7 +320,7 @@ func TestFindings(t *testing.T) {
 
 // TestStopChosenByRecipe: the saved model names the recipe's end token, so that other files name another is no fault.
 func TestStopChosenByRecipe(t *testing.T) {
-	model := makeModel(t, chatTemplate, map[string]string{"config.json": `{"eos_token_id": 0}`})
+	model := makeModel(t, strings.ReplaceAll(chatTemplate, "<|end|>", "<|start|>"), map[string]string{"config.json": `{"eos_token_id": 0}`})
 	f := find(checkRows(t, model, chats(40), "assistant_only_loss=true", "eos_token=<|start|>"), "eos-disagrees")
 	if f == nil || f.Severity != recipes.SeverityNote || !strings.Contains(f.Message, "the saved model will name it") || !strings.Contains(f.Message, "recipe <|start|>") {
 		t.Errorf("found %+v", f)

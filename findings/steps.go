@@ -106,7 +106,7 @@ func stepFindings(in *Input, f *facts) []Finding {
 			Message: in.say("No row is left to train on.", "没有剩下可训练的行。")})
 	}
 	if r.DataloaderDropLast && p.sequences < r.PerDeviceTrainBatchSize {
-		return append(list, Finding{ID: "no-full-batch", Severity: recipes.SeverityError, Fix: Fix{"dataloader_drop_last", "false"},
+		return append(list, Finding{ID: "no-full-batch", Severity: recipes.SeverityError, Fix: moreSteps(r, p),
 			Message: format(in.say("dataloader_drop_last leaves out the last, smaller batch, and %d sequences do not fill one of %d: an epoch has no step at all.",
 				"dataloader_drop_last 会略去最后较小的批，而 %d 个序列不足一批（%d 个）：一轮没有任何步。"), p.sequences, r.PerDeviceTrainBatchSize)})
 	}

@@ -32,7 +32,7 @@ func stopFindings(in *Input, f *facts) []Finding {
 	list := gather(never.with(in,
 		"%[1]d rows (%[2]s) never train the stop token %[3]s: a model that has not learnt it does not stop."+behind,
 		"%[1]d 行（%[2]s）从未训练结束符 %[3]s：没学过它的模型不会停下。"+behindZh, fix, stop))
-	return append(append(list, in.stopDisagreement()...), in.beginFindings(f)...)
+	return append(append(list, in.stopDisagreement(f)...), in.beginFindings(f)...)
 }
 
 // rowEnd returns the special token that most sampled rows end with, "" for none.
@@ -47,8 +47,8 @@ func (f *facts) rowEnd() string {
 }
 
 // stopDisagreement compares the end token of tokenizer, config.json,
-// generation_config.json and the recipe.
-func (in *Input) stopDisagreement() []Finding {
+// generation_config.json and the recipe, and with that of the rows.
+func (in *Input) stopDisagreement(f *facts) []Finding {
 	_, named := in.stopIDs()
 	if len(named["tokenizer"]) == 0 {
 		return []Finding{{ID: "no-stop-token", Severity: recipes.SeverityWarning,
@@ -78,6 +78,11 @@ func (in *Input) stopDisagreement() []Finding {
 	}
 	// What the run saves names the trained token, as TRL's save does: what is left to say is which files said otherwise.
 	piece, files := in.Tokenizer.Piece(want), strings.Join(parts, ", ")
+	if end := f.rowEnd(); end != "" && f.ends[piece] == 0 {
+		return []Finding{{ID: "eos-not-in-rows", Severity: recipes.SeverityWarning, Fix: Fix{"eos_token", end},
+			Message: format(in.say("The saved model will name %[1]s as its first end token, but no sampled row ends with it: they end with %[2]s (%[3]s).",
+				"保存的模型会把 %[1]s 作为首个结束符，但抽查的行都不以它结尾，而是以 %[2]s 结尾（%[3]s）。"), piece, end, files)}}
+	}
 	if len(named["recipe"]) > 0 {
 		return []Finding{{ID: "eos-disagrees", Severity: recipes.SeverityNote,
 			Message: format(in.say("The end token is not the same everywhere (%s). The recipe's %s is trained, and the saved model will name it; the model as it is now stops at another.",

@@ -2,6 +2,8 @@ package findings
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"sftui/dataset"
 	"sftui/engine"
@@ -46,7 +48,41 @@ func (in *Input) unusable(id string, err error) {
 			return
 		}
 	}
-	in.problem(id, err, Fix{})
+	in.problem(id, err, in.mapping())
+}
+
+// mapping finds a map of columns with which data of a usual make can be used: a
+// question and its answer under names of their own. It is empty where there is
+// none, where the recipe has one, and for Alpaca's three columns, of which it
+// would lose one.
+func (in *Input) mapping() Fix {
+	columns := in.Source.Columns()
+	if in.Recipe.IsSet("columns") || slices.Contains(columns, "instruction") && slices.Contains(columns, "input") {
+		return Fix{}
+	}
+	named := func(names string) string {
+		for name := range strings.FieldsSeq(names) {
+			for _, c := range columns {
+				if strings.EqualFold(c, name) {
+					return c
+				}
+			}
+		}
+		return ""
+	}
+	prompt, completion := named("prompt question instruction query problem input"), named("completion answer response output chosen solution")
+	if prompt == "" || completion == "" {
+		return Fix{}
+	}
+	fix := Fix{"columns", "prompt:" + prompt + ",completion:" + completion}
+	r := in.Recipe.Clone()
+	if r.Set(fix.Key, fix.Value, recipes.Origin{Kind: recipes.OriginEdit}) != nil {
+		return Fix{}
+	}
+	if _, err := prepares(in.Source, in.Tokenizer, r); err != nil {
+		return Fix{}
+	}
+	return fix
 }
 
 // prepares makes the preparer of a recipe.
