@@ -147,6 +147,8 @@ type adapterConfig struct {
 	ModulesToSave []string       `json:"modules_to_save"`
 	RankPattern   map[string]any `json:"rank_pattern"`
 	AlphaPattern  map[string]any `json:"alpha_pattern"`
+	Replication   []any          `json:"layer_replication"`
+	Init          any            `json:"init_lora_weights"` // a truth value or a name
 }
 
 // chatConfig says which weights to open: a model, or a base model with the
@@ -185,8 +187,8 @@ func (a *adapterConfig) lora(folder string) (*compute.LoRAConfig, error) {
 	switch {
 	case a.Type != "LORA":
 		return nil, fmt.Errorf("peft_type %q is not supported, only LORA: %s", a.Type, merge)
-	case a.DoRA || len(a.RankPattern) > 0 || len(a.AlphaPattern) > 0 || a.Bias != "" && a.Bias != "none":
-		return nil, fmt.Errorf("use_dora, rank_pattern, alpha_pattern and bias are not supported: %s", merge)
+	case a.unsupported() != "":
+		return nil, fmt.Errorf("%s is not supported: %s", a.unsupported(), merge)
 	case a.Base == "":
 		return nil, errors.New("base_model_name_or_path is missing, so the base model is not known")
 	}
@@ -205,6 +207,30 @@ func (a *adapterConfig) lora(folder string) (*compute.LoRAConfig, error) {
 		}
 	}
 	return c, nil
+}
+
+// unsupported names the first key that makes an adapter more than LoRA's pairs, with its value; empty where none does.
+func (a *adapterConfig) unsupported() string {
+	how, _ := a.Init.(string)
+	switch how = strings.ToLower(how); {
+	case a.DoRA:
+		return "use_dora true"
+	case len(a.RankPattern) > 0:
+		return "rank_pattern"
+	case len(a.AlphaPattern) > 0:
+		return "alpha_pattern"
+	case len(a.Replication) > 0:
+		return "layer_replication"
+	case a.Bias != "" && a.Bias != "none":
+		return fmt.Sprintf("bias %q", a.Bias)
+	}
+	// PEFT takes these apart from the base model's weights again when it loads the adapter.
+	for _, name := range []string{"pissa", "olora", "corda", "loftq", "lora_ga"} {
+		if strings.HasPrefix(how, name) {
+			return fmt.Sprintf("init_lora_weights %q, which changes the base model's weights,", how)
+		}
+	}
+	return ""
 }
 
 // openChatTokenizer opens the folder's own tokenizer, or its base model's.

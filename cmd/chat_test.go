@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,6 +158,18 @@ func TestChatAdapter(t *testing.T) {
 		if _, err := parse(text); err == nil {
 			t.Errorf("taken: %s", text)
 		}
+	}
+	for key, value := range map[string]string{
+		"use_dora": "true", "alpha_pattern": `{"q_proj": 8}`, "rank_pattern": `{"q_proj": 8}`, "bias": `"all"`,
+		"layer_replication": "[[0, 2], [1, 3]]", "init_lora_weights": `"pissa_niter_4"`,
+	} {
+		_, err := parse(fmt.Sprintf(`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, %q: %s}`, key, value))
+		if err == nil || !strings.HasPrefix(err.Error(), key) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if _, err := parse(`{"peft_type": "LORA", "base_model_name_or_path": "b", "r": 4, "init_lora_weights": "gaussian"}`); err != nil {
+		t.Errorf("A and B are the same however A was drawn: %v", err)
 	}
 }
 

@@ -131,7 +131,7 @@ func (s *Session) addAdapters() error {
 	for i, l := range s.layers {
 		for _, p := range s.model.Block {
 			full := model.LayerPrefix(i) + strings.TrimSuffix(p.Name, ".weight")
-			if !p.Linear || !c.Adapts(full) {
+			if !p.Linear || !c.Adapts(full) || initial != nil && !isAdapted(initial, full) {
 				continue
 			}
 			a, err := s.newAdapter(full, strings.TrimSuffix(p.Name, ".weight"), p.Shape, initial, random)
@@ -153,6 +153,9 @@ func (s *Session) addAdapters() error {
 func (s *Session) loadSaved(initial *weights.Checkpoint) error {
 	if initial == nil {
 		return nil
+	}
+	if err := s.checkUsed(initial); err != nil {
+		return err
 	}
 	for _, w := range s.all {
 		name := peftPrefix + w.name
@@ -243,10 +246,48 @@ func openAdapter(path string) (*weights.Checkpoint, error) {
 	return c, nil
 }
 
+// isAdapted says whether an adapter has a pair for a layer: PEFT's layers_to_transform leaves some out.
+func isAdapted(c *weights.Checkpoint, full string) bool {
+	for _, name := range adapterNames(full, "lora_A") {
+		if _, found := c.Info(name); found {
+			return true
+		}
+	}
+	return false
+}
+
+// adapterNames are what PEFT calls lora_A or lora_B of a layer when it is saved and in memory.
+func adapterNames(full, which string) []string {
+	return []string{peftPrefix + full + "." + which + ".weight", peftPrefix + full + "." + which + ".default.weight"}
+}
+
+// checkUsed refuses an adapter with tensors that nothing here takes: the biases of lora_bias, DoRA's magnitudes, an
+// adapted head or embedding. Without them the model would answer something else than PEFT's.
+func (s *Session) checkUsed(initial *weights.Checkpoint) error {
+	taken := map[string]bool{}
+	for i, l := range s.layers {
+		for _, a := range l.adapters {
+			for _, which := range []string{"lora_A", "lora_B"} {
+				for _, name := range adapterNames(model.LayerPrefix(i)+a.linear, which) {
+					taken[name] = true
+				}
+			}
+		}
+	}
+	for _, w := range s.all {
+		taken[peftPrefix+w.name] = s.cfg.LoRA.Saves(w.name)
+	}
+	for _, name := range initial.Names() {
+		if !taken[name] {
+			return fmt.Errorf("the adapter %s has %s, which sftui cannot apply: only LoRA's pairs of linear layers and the modules in modules_to_save are supported; merge it into its base model with PEFT first", s.cfg.LoRA.InitFrom, name)
+		}
+	}
+	return nil
+}
+
 // readAdapter reads lora_A or lora_B of a layer, in PEFT's saved or in-memory spelling.
 func readAdapter(c *weights.Checkpoint, full, which string, elements int) ([]float32, error) {
-	for _, middle := range []string{".weight", ".default.weight"} {
-		name := peftPrefix + full + "." + which + middle
+	for _, name := range adapterNames(full, which) {
 		if _, found := c.Info(name); !found {
 			continue
 		}
