@@ -4,6 +4,7 @@ package dataset
 // dropped, packed and shuffled as All would, but without ids. It answers at
 // once what a batch will hold, for any data set that was scanned.
 type Outline struct {
+	p       *Preparer
 	data    *prepared
 	rows    *outlineRows
 	Dropped []int // raw rows that are left out
@@ -14,7 +15,7 @@ type Outline struct {
 // failed are left out.
 func (p *Preparer) Outline(lengths []RowLength) *Outline {
 	rows := &outlineRows{o: p.o, lengths: lengths}
-	out := &Outline{data: &prepared{rows: rows, paddingFree: p.o.paddingFree()}, rows: rows}
+	out := &Outline{p: p, data: &prepared{rows: rows, paddingFree: p.o.paddingFree()}, rows: rows}
 	data, dropped, err := p.arrange(rows)
 	for _, e := range dropped {
 		out.Dropped = append(out.Dropped, e.Row)
@@ -23,6 +24,13 @@ func (p *Preparer) Outline(lengths []RowLength) *Outline {
 		out.data = d
 	}
 	return out
+}
+
+// WithMaxLength arranges the same rows by another max_length.
+func (o *Outline) WithMaxLength(n int) *Outline {
+	p := *o.p
+	p.o.MaxLength = n
+	return p.Outline(o.rows.lengths)
 }
 
 // Len is the number of sequences.

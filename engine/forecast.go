@@ -135,11 +135,11 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 		return err
 	}
 	shapeOf := func(b compute.Batch) compute.Shape { return compute.ShapeOf(b, f.config.MaxLength) }
-	_, shape, err := worstBatch(rows, order, shapeOf, 0, 1, o.Recipe.PerDeviceEvalBatchSize)
+	worst, err := worstBatch(rows, order, shapeOf, 0, 1, o.Recipe.PerDeviceEvalBatchSize)
 	if err != nil {
 		return err
 	}
-	out.EvalBytes, out.EvalShape = evaluationMemory(Estimate(f.model, f.config, shape, f.cuda), f.cuda).Total(), shape.String()
+	out.EvalBytes, out.EvalShape = evaluationMemory(Estimate(f.model, f.config, worst.shape, f.cuda), f.cuda).Total(), worst.shape.String()
 	return nil
 }
 

@@ -18,14 +18,15 @@ type Forecaster struct {
 	model  *model.Model
 	config compute.Config
 	cuda   bool
-	feed   feed
+	rows   *Scanned
+	feed   *outlineFeed
 	order  *Order
 	epochs int
 }
 
 // Memory is the forecast for a recipe's heaviest micro-batch.
 func (f *Forecaster) Memory(r *recipes.Recipe) (compute.Memory, Worst, error) {
-	w, err := f.Worst(r.PerDeviceTrainBatchSize, 0)
+	w, err := f.Worst(r.PerDeviceTrainBatchSize)
 	if err != nil {
 		return compute.Memory{}, w, err
 	}
@@ -101,12 +102,13 @@ func newScannedForecaster(r *recipes.Recipe, dir string, s *Scanned) (*Forecaste
 	if err != nil {
 		return nil, nil, err
 	}
+	f.rows = s
 	out.Data, out.DroppedRows = s.Name, len(s.Outline.Dropped)
 	return f, out, nil
 }
 
 // newForecaster describes a run of the recipe on prepared rows.
-func newForecaster(r *recipes.Recipe, m *model.Model, dir string, train feed) (*Forecaster, *Forecast, error) {
+func newForecaster(r *recipes.Recipe, m *model.Model, dir string, train *outlineFeed) (*Forecaster, *Forecast, error) {
 	order, err := RecipeOrder(r, train.Len(), train.Tokens)
 	if err != nil {
 		return nil, nil, err

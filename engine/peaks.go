@@ -42,11 +42,11 @@ func (p *peaks) locked(micro, epochs int) (peak, error) {
 	if found, ok := p.known[micro]; ok {
 		return found, nil
 	}
-	batch, shape, err := worstBatch(p.feed, p.order, p.shapeOf, p.epoch, epochs, micro)
+	worst, err := worstBatch(p.feed, p.order, p.shapeOf, p.epoch, epochs, micro)
 	if err != nil {
 		return peak{}, err
 	}
-	found := peak{rows: flatten(batch.Rows), total: p.estimate(shape).Total()}
+	found := peak{rows: flatten(worst.batch.Rows), total: p.estimate(worst.shape).Total()}
 	if epochs == p.epochs {
 		if p.known == nil {
 			p.known = map[int]peak{}

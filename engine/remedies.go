@@ -54,11 +54,17 @@ func (f *Forecaster) changed(was, now *recipes.Recipe, worst Worst) (compute.Mem
 		g.config.DType = dtype
 	}
 	if now.PerDeviceTrainBatchSize != was.PerDeviceTrainBatchSize || g.config.MaxLength != f.config.MaxLength {
-		var err error
-		if g.order, err = RecipeOrder(now, f.feed.Len(), f.feed.Tokens); err != nil {
+		options, err := DataOptions(now)
+		if err != nil {
 			return compute.Memory{}, err
 		}
-		if worst, err = g.Worst(now.PerDeviceTrainBatchSize, g.config.MaxLength); err != nil {
+		if g.config.MaxLength != f.config.MaxLength {
+			g.feed = newOutlineFeed(f.rows.Outline.WithMaxLength(g.config.MaxLength), f.rows.Rows, options)
+		}
+		if g.order, err = RecipeOrder(now, g.feed.Len(), g.feed.Tokens); err != nil {
+			return compute.Memory{}, err
+		}
+		if worst, err = g.Worst(now.PerDeviceTrainBatchSize); err != nil {
 			return compute.Memory{}, err
 		}
 	}
@@ -77,7 +83,11 @@ func (f *Forecaster) changes(r *recipes.Recipe, worst Worst) []Remedy {
 		offer("as many rows a step, in smaller pieces: same result, a little slower", "每步行数不变，分成更小的批：结果相同，略慢",
 			map[string]string{keyMicroBatch: strconv.Itoa(micro), keyAccumulation: strconv.Itoa(accumulation)})
 	}
-	if limit := worst.Longest / 2; limit >= 1 {
+	longest := worst.Longest
+	if r.Packing && r.MaxLength != nil {
+		longest = *r.MaxLength // of a sequence, which holds several rows
+	}
+	if limit := longest / 2; limit >= 1 {
 		english := fmt.Sprintf("cuts every row above %d tokens: what comes after is not trained on", limit)
 		chinese := fmt.Sprintf("截断超过 %d 个词元的行：之后的内容不参与训练", limit)
 		if r.Packing {

@@ -39,10 +39,11 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 	if l.recipe.MaxSteps <= 0 {
 		epochs = int(l.recipe.NumTrainEpochs) + 1 - l.state.Position.Epoch
 	}
-	worst, shape, err := worstBatch(l.feed, l.order.clone(), l.trainer.ShapeOf, l.state.Position.Epoch, epochs, l.state.MicroBatch)
+	heaviest, err := worstBatch(l.feed, l.order.clone(), l.trainer.ShapeOf, l.state.Position.Epoch, epochs, l.state.MicroBatch)
 	if err != nil {
 		return err
 	}
+	worst, shape := heaviest.batch, heaviest.shape
 	if !l.trainer.Compiled(shape) {
 		if err := l.trainer.Prepare(shape); err != nil {
 			return fmt.Errorf("the heaviest micro-batch (rows %s) cannot be compiled: %w", rowList(worst), err)
@@ -77,11 +78,11 @@ func (l *loop) evaluationPeak(o *Opened) (int64, error) {
 	if l.eval == nil || o.Estimate == nil {
 		return 0, nil
 	}
-	_, shape, err := worstBatch(l.eval.feed, l.eval.order.clone(), l.trainer.ShapeOf, 0, 1, l.eval.batch)
+	worst, err := worstBatch(l.eval.feed, l.eval.order.clone(), l.trainer.ShapeOf, 0, 1, l.eval.batch)
 	if err != nil {
 		return 0, err
 	}
-	return evaluationMemory(o.Estimate(shape), o.CUDA).Total(), nil
+	return evaluationMemory(o.Estimate(worst.shape), o.CUDA).Total(), nil
 }
 
 // limit is the memory of the device that other processes leave, 0 when unknown.

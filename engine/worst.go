@@ -14,60 +14,28 @@ type Worst struct {
 	shape     compute.Shape
 }
 
-// Worst finds the heaviest micro-batch at a batch size; limit cuts rows to so
-// many tokens, 0 for not at all.
-func (f *Forecaster) Worst(micro, limit int) (Worst, error) {
-	data := f.feed
-	config := f.config
-	if limit > 0 {
-		data = &cappedFeed{feed: f.feed, limit: limit}
-		config.MaxLength = limit
-	}
-	shapeOf := func(b compute.Batch) compute.Shape { return compute.ShapeOf(b, config.MaxLength) }
-	b, shape, err := worstBatch(data, f.order.clone(), shapeOf, 0, f.epochs, micro)
+// Worst finds the heaviest micro-batch at a batch size.
+func (f *Forecaster) Worst(micro int) (Worst, error) {
+	shapeOf := func(b compute.Batch) compute.Shape { return compute.ShapeOf(b, f.config.MaxLength) }
+	heaviest, err := worstBatch(f.feed, f.order.clone(), shapeOf, 0, f.epochs, micro)
 	if err != nil {
 		return Worst{}, err
 	}
-	w := Worst{Rows: flatten(b.Rows), Positions: shape.Positions(), Shape: shape.String(), shape: shape}
-	for i, ids := range b.InputIDs {
-		n := len(ids)
-		if b.AttentionMask != nil {
-			n = 0
-			for _, m := range b.AttentionMask[i] {
-				n += int(m)
-			}
-		}
+	shape := heaviest.shape
+	w := Worst{Rows: flatten(heaviest.batch.Rows), Positions: shape.Positions(), Shape: shape.String(), shape: shape}
+	for _, item := range heaviest.items {
+		n := f.feed.Tokens(item)
 		w.Tokens += n
 		w.Longest = max(w.Longest, n)
 	}
 	return w, nil
 }
 
-// cappedFeed is a feed whose rows are cut to a length.
-type cappedFeed struct {
-	feed
-	limit int
-}
-
-func (c *cappedFeed) Tokens(item int) int { return min(c.feed.Tokens(item), c.limit) }
-
-func (c *cappedFeed) Batch(items []int) (compute.Batch, error) {
-	b, err := c.feed.Batch(items)
-	if err != nil {
-		return b, err
-	}
-	cut := func(rows [][]int32) [][]int32 {
-		if rows == nil {
-			return nil
-		}
-		out := make([][]int32, len(rows))
-		for i, r := range rows {
-			out[i] = r[:min(len(r), c.limit)]
-		}
-		return out
-	}
-	b.InputIDs, b.Labels, b.AttentionMask, b.PositionIDs = cut(b.InputIDs), cut(b.Labels), cut(b.AttentionMask), cut(b.PositionIDs)
-	return b, nil
+// heaviest is a micro-batch, the items that it is made of and its shape.
+type heaviest struct {
+	items []int
+	batch compute.Batch
+	shape compute.Shape
 }
 
 // worstEpochs bounds how many epochs of the order are searched for the
@@ -76,7 +44,7 @@ const worstEpochs = 8
 
 // worstBatch finds the micro-batch with the most computed positions of the
 // epochs to come, at a batch size.
-func worstBatch(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, fromEpoch int, epochs, micro int) (compute.Batch, compute.Shape, error) {
+func worstBatch(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, fromEpoch int, epochs, micro int) (heaviest, error) {
 	var byLongest, bySum []int
 	longest, sum := -1, -1
 	for e := fromEpoch; e < fromEpoch+min(max(1, epochs), worstEpochs); e++ {
@@ -96,16 +64,15 @@ func worstBatch(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, fro
 			}
 		}
 	}
-	var worst compute.Batch
-	var shape compute.Shape
+	var worst heaviest
 	for _, items := range [][]int{byLongest, bySum} {
 		b, err := f.Batch(items)
 		if err != nil {
-			return worst, shape, err
+			return worst, err
 		}
-		if s := shapeOf(b); s.Positions() > shape.Positions() {
-			worst, shape = b, s
+		if s := shapeOf(b); s.Positions() > worst.shape.Positions() {
+			worst = heaviest{items, b, s}
 		}
 	}
-	return worst, shape, nil
+	return worst, nil
 }
