@@ -73,13 +73,28 @@ func (f flagSet) parse(args []string) (arguments, error) {
 	return a, nil
 }
 
+// stray refuses words that are neither flags nor options of the command.
+func (a arguments) stray(command string) error {
+	if len(a.rest) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unexpected argument %q; `sftui help %s` shows what it takes", a.rest[0], command)
+}
+
+// names are the flags as they are written, in alphabetical order.
+func (f flagSet) names() string {
+	all := slices.Concat(f.values, f.lists, f.switches)
+	slices.Sort(all)
+	return "--" + strings.Join(all, ", --")
+}
+
 // option reads a flag that is an option of a recipe, in the forms that TRL's
 // command line takes: --packing, --no_packing, --packing true, --learning-rate
 // 1e-5, --report_to wandb tensorboard. It returns how many of the arguments
 // that follow belong to it.
 func (f flagSet) option(a *arguments, name, value string, inline bool, following []string) (taken int, err error) {
 	if !f.options {
-		return 0, fmt.Errorf("unknown flag --%s", name)
+		return 0, fmt.Errorf("unknown flag --%s; there are %s", name, f.names())
 	}
 	key := strings.ReplaceAll(name, "-", "_")
 	kind, known := recipes.KindOf(key)

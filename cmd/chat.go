@@ -18,13 +18,11 @@ import (
 // chatCommand is the line of `sftui chat` in the table of commands.
 func chatCommand() command {
 	return command{name: "chat", usage: "(--model DIR | --run RUN [--step N]) [--system TEXT] [--device D] [--dtype T] [--json] [max_new_tokens=N] [temperature=T] [top_p=P] [seed=N]",
-		summary: "talk to a model, or to a run's checkpoint", run: runChat}
+		summary: "talk to a model, or to a run's checkpoint", details: chatDetails, run: runChat}
 }
 
-// chatHelp is printed by sftui chat --help.
-const chatHelp = `sftui chat %s
-
-Talks to a model folder, hub id or GGUF file (--model; a PEFT adapter's folder
+// chatDetails explains the options, the commands among the messages and the lines of --json.
+const chatDetails = `Talks to a model folder, hub id or GGUF file (--model; a PEFT adapter's folder
 is put on its base model), or to a run (--run, a name or a folder, TRL's too):
 its final model, or with --step the checkpoint of that step.
 
@@ -53,13 +51,9 @@ seconds counts from the request. SIGINT stops the present reply.
 `
 
 func runChat(ctx context.Context, args []string, s streams) int {
-	a, err := flagSet{values: []string{"model", "run", "step", "system", "device", "dtype"}, switches: []string{"json", "help"}, options: true}.parse(args)
-	if err == nil && a.switches["help"] {
-		fmt.Fprintf(s.err, chatHelp, chatCommand().usage)
-		return exitDone
-	}
-	if err == nil && len(a.rest) > 0 {
-		err = fmt.Errorf("%q is neither a flag nor key=value; sftui chat --help explains both", a.rest[0])
+	a, err := flagSet{values: []string{"model", "run", "step", "system", "device", "dtype"}, switches: []string{"json"}, options: true}.parse(args)
+	if err == nil {
+		err = a.stray("chat")
 	}
 	options := defaultChatOptions()
 	for _, pair := range a.overrides {

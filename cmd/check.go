@@ -34,11 +34,11 @@ func parseCheck(args []string) (checkFlags, error) {
 	set := flagSet{values: []string{"recipe", "data", "model", "run", "fail-on", "lang"}, switches: []string{"json", "no-cache"}, options: true}
 	a, err := set.parse(args)
 	f := checkFlags{arguments: a, lang: recipes.English, failOn: "warning"}
-	switch {
-	case err != nil:
+	if err == nil {
+		err = a.stray("check")
+	}
+	if err != nil {
 		return f, err
-	case len(a.rest) > 0:
-		return f, fmt.Errorf("%q is neither a flag nor key=value; usage: sftui check %s", a.rest[0], checkCommand().usage)
 	}
 	switch v := a.values["fail-on"]; v {
 	case "":

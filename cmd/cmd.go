@@ -20,6 +20,8 @@ const (
 	exitDone    = 0
 	exitWarning = 1
 	exitFailure = 2
+
+	exitStatuses = "Exit status: 0 done, 1 warnings or stopped, 2 bad input or failure."
 )
 
 // streams are where a command reads and writes, so that tests can stand in for them.
@@ -33,6 +35,7 @@ type command struct {
 	name    string
 	usage   string // arguments, after "sftui name"
 	summary string // one line for the list of commands
+	details string // what --help says beside them, "" for nothing
 	run     func(ctx context.Context, args []string, s streams) int
 }
 
@@ -107,15 +110,19 @@ func printHelp(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  sftui %-10s %s\n", c.name, c.summary)
 	}
-	fmt.Fprintln(w, "\n`sftui help COMMAND` shows its arguments. JSON and other results go to stdout, everything else to stderr.\nExit status: 0 done, 1 warnings or stopped, 2 bad input or failure.")
+	fmt.Fprintln(w, "\n`sftui help COMMAND` shows its arguments. JSON and other results go to stdout, everything else to stderr.\n"+exitStatuses)
 }
 
 // printHelp shows one command's arguments.
 func (c command) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "sftui %s: %s\n\nUsage: sftui %s %s\n", c.name, c.summary, c.name, c.usage)
-	if strings.Contains(c.usage, "key=value") {
+	switch {
+	case c.details != "":
+		fmt.Fprint(w, "\n", c.details)
+	case strings.Contains(c.usage, "key=value"):
 		fmt.Fprintln(w, "\nkey=value (or --key value) sets any option of a recipe; `sftui options` explains them.")
 	}
+	fmt.Fprintln(w, "\n"+exitStatuses)
 }
 
 // version names the source that the binary was built from, as far as the Go tool recorded it.

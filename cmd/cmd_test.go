@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,7 @@ func TestHelp(t *testing.T) {
 	for _, c := range commands() {
 		cases["help "+c.name], cases[c.name+" --help"], cases[c.name+" -h"] = "Usage: sftui "+c.name, "Usage: sftui "+c.name, c.usage
 	}
+	cases["chat -h"], cases["ctl -h"], cases["train -h"], cases["check -h"] = `"finish": "stop"`, "gradient_accumulation_steps", "sftui options", exitStatuses
 	for args, want := range cases {
 		var out, problems bytes.Buffer
 		status := dispatch(context.Background(), strings.Fields(args), streams{in: strings.NewReader(""), out: &out, err: &problems})
@@ -27,5 +29,21 @@ func TestHelp(t *testing.T) {
 	problems.Reset()
 	if status := dispatch(context.Background(), []string{"--dta", "x.jsonl"}, streams{out: &out, err: &problems}); status != exitFailure || !strings.Contains(problems.String(), "--dta") {
 		t.Errorf("a flag without a command goes to the workbench, which names the wrong one: status %d, %s", status, problems.String())
+	}
+}
+
+// TestStrayWords: what a command does not take is named, with where to look; nothing is started.
+func TestStrayWords(t *testing.T) {
+	for _, name := range []string{"check", "train", "runs", "chat", "forecast", "preview", "logits", "doctor"} {
+		var out, problems bytes.Buffer
+		status := dispatch(context.Background(), []string{name, "stray"}, streams{in: strings.NewReader(""), out: &out, err: &problems})
+		want := fmt.Sprintf("sftui %s: unexpected argument \"stray\"; `sftui help %s` shows what it takes\n", name, name)
+		if status != exitFailure || problems.String() != want || out.Len() > 0 {
+			t.Errorf("sftui %s stray: status %d, %s%s\nwant %s", name, status, out.String(), problems.String(), want)
+		}
+	}
+	var problems bytes.Buffer
+	if status := dispatch(context.Background(), []string{"runs", "--rot", "x"}, streams{err: &problems}); status != exitFailure || problems.String() != "sftui runs: unknown flag --rot; there are --json, --root\n" {
+		t.Errorf("status %d, %s", status, problems.String())
 	}
 }

@@ -16,8 +16,17 @@ import (
 // ctlCommand is the line of `sftui ctl` in the table of commands.
 func ctlCommand() command {
 	return command{name: "ctl", usage: "RUN set key=value … [--force] | save | pause | resume | stop | stop_and_save | kill | status [--json]",
-		summary: "steer a live run: change its batch size, save, pause, stop", run: runCtl}
+		summary: "steer a live run: change its batch size, save, pause, stop", details: ctlDetails, run: runCtl}
 }
+
+// ctlDetails says what set takes and how the ways to end a run differ.
+const ctlDetails = `RUN is the name of a run or its folder; ` + "`sftui runs`" + ` lists them.
+
+  set            takes per_device_train_batch_size, gradient_accumulation_steps and learning_rate, one or several; --force
+                 applies a batch size for which the forecast finds too little memory
+  stop_and_save  writes a checkpoint and ends the run; stop ends it after the present step without one
+  kill           ends the process at once, as a crash would
+`
 
 // ctlTimeout bounds the wait for a run's answer, which does not wait for a step.
 const ctlTimeout = 10 * time.Second

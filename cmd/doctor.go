@@ -61,12 +61,11 @@ const (
 
 func runDoctor(ctx context.Context, args []string, s streams) int {
 	a, err := flagSet{values: []string{"device", "model"}, switches: []string{"json"}}.parse(args)
-	if err == nil && len(a.rest) > 0 {
-		err = fmt.Errorf("unexpected argument %q", a.rest[0])
+	if err == nil {
+		err = a.stray("doctor")
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "sftui doctor: %v\n", err)
-		return exitFailure
+		return fail(s, "doctor", err)
 	}
 	d := &doctor{show: func(selftest.Check) {}}
 	if !a.switches["json"] {

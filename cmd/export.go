@@ -12,7 +12,7 @@ import (
 
 // exportCommand is the line of `sftui export` in the table of commands.
 func exportCommand() command {
-	return command{name: "export", usage: "--run DIR [--step N] [--merge] [--gguf] [--dtype T] [--device D] OUT",
+	return command{name: "export", usage: "--run RUN [--step N] [--merge] [--gguf] [--dtype T] [--device D] OUT",
 		summary: "write a run's model as a folder that transformers loads, or as GGUF for Ollama", run: runExport}
 }
 
@@ -44,9 +44,9 @@ func runExport(ctx context.Context, args []string, s streams) int {
 func exportArguments(a arguments) error {
 	switch {
 	case a.values["run"] == "":
-		return errors.New("--run DIR is needed: the run to export from; `sftui runs` lists them")
+		return errors.New("--run RUN is needed: the run to export from; `sftui runs` lists them")
 	case len(a.rest) != 1:
-		return errors.New("one folder to write to is needed: sftui export --run DIR OUT")
+		return errors.New("one folder to write to is needed: sftui export --run RUN OUT")
 	}
 	switch a.values["dtype"] {
 	case "", "float32", "bfloat16", "float16":

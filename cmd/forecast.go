@@ -22,8 +22,8 @@ func forecastCommand() command {
 // runForecast prints a forecast; its status is 1 when the run does not fit.
 func runForecast(ctx context.Context, args []string, s streams) int {
 	a, err := flagSet{values: []string{"recipe", "device"}, switches: []string{"json", "compile"}, options: true}.parse(args)
-	if err == nil && len(a.rest) > 0 {
-		err = fmt.Errorf("%q is neither a flag nor key=value", a.rest[0])
+	if err == nil {
+		err = a.stray("forecast")
 	}
 	if err == nil && a.values["recipe"] == "" && len(a.overrides) == 0 {
 		err = errors.New("give a recipe: --recipe FILE, or key=value for each option")

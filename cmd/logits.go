@@ -29,14 +29,16 @@ type logitsAnswer struct {
 
 func runLogits(ctx context.Context, args []string, s streams) int {
 	if err := printLogits(ctx, args, s); err != nil {
-		fmt.Fprintf(s.err, "sftui logits: %v\n", err)
-		return exitFailure
+		return fail(s, "logits", err)
 	}
 	return exitDone
 }
 
 func printLogits(ctx context.Context, args []string, s streams) error {
 	a, err := flagSet{values: []string{"model", "ids", "ids-file", "device", "dtype"}}.parse(args)
+	if err == nil {
+		err = a.stray("logits")
+	}
 	if err != nil {
 		return err
 	}

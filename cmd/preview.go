@@ -51,11 +51,11 @@ func parsePreview(args []string) (previewFlags, error) {
 	set := flagSet{values: []string{"data", "model", "recipe", "template", "formatting", "batches", "rows", "now"}, switches: []string{"json"}, options: true}
 	a, err := set.parse(args)
 	f := previewFlags{arguments: a}
+	if err == nil {
+		err = a.stray("preview")
+	}
 	if err != nil {
 		return f, err
-	}
-	if len(a.rest) > 0 {
-		return f, fmt.Errorf("%q is neither a flag nor key=value; usage: sftui preview %s", a.rest[0], previewCommand().usage)
 	}
 	for name, number := range map[string]*int{"batches": &f.batches, "rows": &f.rows} {
 		if a.values[name] == "" {

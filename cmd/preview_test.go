@@ -92,7 +92,7 @@ func TestPreviewRefusals(t *testing.T) {
 		args             []string
 	}{
 		{"unknown option", previewRows, "max_lenght", []string{"max_lenght=3"}}, //nolint:misspell // the mistake is the case
-		{"stray word", previewRows, "neither a flag nor key=value", []string{"stray"}},
+		{"stray word", previewRows, `unexpected argument "stray"`, []string{"stray"}},
 		{"no number", previewRows, "--batches", []string{"--batches", "x"}},
 		{"bad data", `{"prompt":"x"}`, "no completion", []string{"--json"}},
 		{"all dropped", `{"prompt":"abc","completion":"z"}`, "no row is left", []string{"--json", "max_length=1"}},

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
+	"sftui/engine/device"
 	"sftui/recipes"
 )
 
@@ -35,13 +37,13 @@ func runRecipe(_ context.Context, args []string, s streams) int {
 		}
 		err = fmt.Errorf("say list, show FILE or diff A B")
 	}
-	fmt.Fprintf(s.err, "sftui recipe: %v\n", err)
-	return exitFailure
+	return failed(err, s)
 }
 
-// failed reports an error and returns the status for it.
+// failed reports what is wrong with a recipe, a line for each error, and
+// returns the status for it.
 func failed(err error, s streams) int {
-	fmt.Fprintf(s.err, "sftui: %v\n", err)
+	fmt.Fprintf(s.err, "sftui recipe: %v\n", err)
 	return exitFailure
 }
 
@@ -102,12 +104,37 @@ func showRecipe(name string, overrides []string, f textFlags, s streams) int {
 	case f.raw:
 		_, err = s.out.Write(r.YAML())
 	default:
-		_, err = s.out.Write(r.Effective())
+		_, err = s.out.Write(explained(r, f.lang))
 	}
 	for _, c := range conflicts {
 		fmt.Fprintf(s.err, "%s: %s%s\n", c.Severity, c.In(f.lang), fixText(c.Fix))
 	}
 	return wrote(err, s)
+}
+
+// here is this machine, as a recipe sees it.
+func here() recipes.Place {
+	return recipes.Place{GPU: device.GPUPresent(), Cores: runtime.NumCPU()}
+}
+
+// explained is the effective recipe, with a comment above each option that the
+// device or another option decides on: what the run will do, and why.
+func explained(r *recipes.Recipe, l recipes.Language) []byte {
+	said := map[string]string{}
+	for _, e := range r.InEffect(here()) {
+		word := "in effect"
+		if l == recipes.Chinese {
+			word = "实际为"
+		}
+		said[e.Key] = fmt.Sprintf("# %s %s: %s\n", word, e.Value, e.In(l))
+	}
+	var out bytes.Buffer
+	for line := range bytes.Lines(r.Effective()) {
+		key, _, _ := bytes.Cut(line, []byte(":"))
+		out.WriteString(said[string(key)])
+		out.Write(line)
+	}
+	return out.Bytes()
 }
 
 // fixText shows a fix as the override that makes it.
@@ -124,6 +151,9 @@ func recipeJSON(r *recipes.Recipe, conflicts []recipes.Conflict) map[string]any 
 		Key    string `json:"key"`
 		Value  string `json:"value"`
 		Origin string `json:"origin"`
+		Effect string `json:"in_effect,omitempty"` // where the value leaves it open
+		Why    string `json:"why,omitempty"`
+		WhyZh  string `json:"why_zh,omitempty"`
 	}
 	type conflict struct {
 		ID       string           `json:"id"`
@@ -133,10 +163,15 @@ func recipeJSON(r *recipes.Recipe, conflicts []recipes.Conflict) map[string]any 
 		Chinese  string           `json:"message_zh"`
 		Fix      any              `json:"fix"`
 	}
+	effects := map[string]recipes.InEffect{}
+	for _, e := range r.InEffect(here()) {
+		effects[e.Key] = e
+	}
 	values := []value{}
 	for _, k := range recipes.Keys() {
 		v, o := r.Get(k)
-		values = append(values, value{k, v, o.String()})
+		e := effects[k]
+		values = append(values, value{k, v, o.String(), e.Value, e.English, e.Chinese})
 	}
 	list := []conflict{}
 	for _, c := range conflicts {

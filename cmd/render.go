@@ -37,8 +37,7 @@ func runRender(_ context.Context, args []string, s streams) int {
 	}
 	switch {
 	case err != nil:
-		fmt.Fprintf(s.err, "sftui render: %v\n", err)
-		return exitFailure
+		return fail(s, "render", err)
 	case failed:
 		return exitWarning
 	}

@@ -22,8 +22,8 @@ func runRuns(_ context.Context, args []string, s streams) int {
 		return runRunsExport(args[1:], s)
 	}
 	a, err := flagSet{values: []string{"root"}, switches: []string{"json"}}.parse(args)
-	if err == nil && len(a.rest) > 0 {
-		err = fmt.Errorf("%q is not a flag of runs", a.rest[0])
+	if err == nil {
+		err = a.stray("runs")
 	}
 	if err != nil {
 		return fail(s, "runs", err)

@@ -111,11 +111,11 @@ func oneLine(err error) string {
 // name is ours.
 func trainOptions(args []string, s streams) (o engine.TrainOptions, temporary bool, err error) {
 	a, err := trainFlags().parse(args)
+	if err == nil {
+		err = a.stray("train")
+	}
 	if err != nil {
 		return o, false, err
-	}
-	if len(a.rest) > 0 {
-		return o, false, fmt.Errorf("%q is neither a flag nor key=value", a.rest[0])
 	}
 	if a.values["recipe"] == "" && !a.switches["resume"] && len(a.overrides) == 0 {
 		return o, false, errors.New("give a recipe: --recipe FILE, or the name of an embedded one (sftui recipe lists them)")
