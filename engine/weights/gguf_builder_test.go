@@ -208,6 +208,12 @@ func littleGGUF(arch string) *ggufBuilder {
 	case "qwen3":
 		matrix("blk.0.attn_q_norm.weight", littleHeadDim)
 		matrix("blk.0.attn_k_norm.weight", littleHeadDim)
+	case "gemma3":
+		b.meta("gemma3.attention.sliding_window", uint32(16))
+		matrix("blk.0.attn_q_norm.weight", littleHeadDim)
+		matrix("blk.0.attn_k_norm.weight", littleHeadDim)
+		matrix("blk.0.post_attention_norm.weight", littleHidden)
+		matrix("blk.0.post_ffw_norm.weight", littleHidden)
 	}
 	return b
 }

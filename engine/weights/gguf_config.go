@@ -33,6 +33,7 @@ type modelConfig struct {
 	EOSTokenID            *int           `json:"eos_token_id"`
 	PADTokenID            *int           `json:"pad_token_id,omitempty"`
 	UseCache              bool           `json:"use_cache"`
+	*gemmaConfig
 }
 
 func (g *GGUF) config(arch string, family ggufArchitecture, dtype string) (*modelConfig, error) {
@@ -84,6 +85,11 @@ func (g *GGUF) config(arch string, family ggufArchitecture, dtype string) (*mode
 	_, c.AttentionBias = g.tensors["blk.0.attn_output.bias"]
 	_, c.MLPBias = g.tensors["blk.0.ffn_gate.bias"]
 	var err error
+	if family.gemma {
+		if err = g.gemma(arch, c); err != nil {
+			return nil, err
+		}
+	}
 	c.RopeScaling, err = g.ropeScaling(arch, c)
 	return c, err
 }
@@ -109,6 +115,7 @@ func (c *modelConfig) shape(target string) []int {
 	rows := map[string][]int{
 		"embed_tokens": {c.VocabSize, c.HiddenSize}, "lm_head": {c.VocabSize, c.HiddenSize},
 		"norm": {c.HiddenSize}, "input_layernorm": {c.HiddenSize}, "post_attention_layernorm": {c.HiddenSize},
+		"pre_feedforward_layernorm": {c.HiddenSize}, "post_feedforward_layernorm": {c.HiddenSize},
 		"q_norm": {c.HeadDim}, "k_norm": {c.HeadDim},
 		"q_proj": {query, c.HiddenSize}, "k_proj": {key, c.HiddenSize}, "v_proj": {key, c.HiddenSize}, "o_proj": {c.HiddenSize, query},
 		"gate_proj": {c.IntermediateSize, c.HiddenSize}, "up_proj": {c.IntermediateSize, c.HiddenSize}, "down_proj": {c.HiddenSize, c.IntermediateSize},

@@ -14,9 +14,10 @@ import (
 
 // ggufArchitectures maps general.architecture to how such a file becomes a transformers model.
 var ggufArchitectures = map[string]ggufArchitecture{
-	"llama": {className: "LlamaForCausalLM", interleaved: true},
-	"qwen2": {className: "Qwen2ForCausalLM", qkvBias: true},
-	"qwen3": {className: "Qwen3ForCausalLM", headNorm: true},
+	"llama":  {className: "LlamaForCausalLM", interleaved: true},
+	"qwen2":  {className: "Qwen2ForCausalLM", qkvBias: true},
+	"qwen3":  {className: "Qwen3ForCausalLM", headNorm: true},
+	"gemma3": {className: "Gemma3ForCausalLM", headNorm: true, gemma: true},
 }
 
 // ggufArchitecture has what differs between the supported families.
@@ -25,6 +26,7 @@ type ggufArchitecture struct {
 	interleaved bool // llama.cpp stores the rows of Q and K in pairs for its rope; transformers stores halves
 	qkvBias     bool
 	headNorm    bool // RMS norm over each head of Q and K
+	gemma       bool // norms behind attention and MLP too, all stored with the 1 that transformers adds
 }
 
 // ConvertGGUF writes the model of a GGUF file as a Hugging Face folder: config.json, model.safetensors (sharded when
@@ -134,7 +136,8 @@ func (g *GGUF) narrow(name, own string, fits map[string]bool) error {
 type planned struct {
 	source string
 	target string
-	heads  int // rows are stored in pairs within this many heads; 0 when they are in order
+	heads  int     // rows are stored in pairs within this many heads; 0 when they are in order
+	around float32 // what is stored is the weight plus this
 }
 
 // plan lists every tensor of the model and checks that the file has exactly those, with the shapes that the
@@ -147,6 +150,9 @@ func (g *GGUF) plan(family ggufArchitecture, c *modelConfig) ([]planned, error) 
 	plan = append(plan, planned{source: "output_norm.weight", target: "model.norm.weight"})
 	for layer := range c.NumHiddenLayers {
 		plan = append(plan, planLayer(family, c, layer)...)
+	}
+	if family.gemma {
+		aroundOne(plan)
 	}
 	wanted := map[string]bool{ropeFactors: true}
 	for _, p := range plan {
@@ -171,7 +177,7 @@ func planLayer(family ggufArchitecture, c *modelConfig, layer int) []planned {
 	from, to := fmt.Sprintf("blk.%d.", layer), fmt.Sprintf("model.layers.%d.", layer)
 	var plan []planned
 	add := func(source, target string, heads int) {
-		plan = append(plan, planned{from + source, to + target, heads})
+		plan = append(plan, planned{source: from + source, target: to + target, heads: heads})
 	}
 	queryHeads, keyHeads := 0, 0
 	if family.interleaved {
@@ -194,7 +200,13 @@ func planLayer(family ggufArchitecture, c *modelConfig, layer int) []planned {
 		add("attn_q_norm.weight", "self_attn.q_norm.weight", 0)
 		add("attn_k_norm.weight", "self_attn.k_norm.weight", 0)
 	}
-	add("ffn_norm.weight", "post_attention_layernorm.weight", 0)
+	if family.gemma {
+		add("post_attention_norm.weight", "post_attention_layernorm.weight", 0)
+		add("ffn_norm.weight", "pre_feedforward_layernorm.weight", 0)
+		add("post_ffw_norm.weight", "post_feedforward_layernorm.weight", 0)
+	} else {
+		add("ffn_norm.weight", "post_attention_layernorm.weight", 0)
+	}
 	for _, part := range []string{"gate", "up", "down"} {
 		add("ffn_"+part+".weight", "mlp."+part+"_proj.weight", 0)
 		if c.MLPBias {
@@ -216,6 +228,11 @@ func (g *GGUF) converted(plan []planned, dtype string) iter.Seq2[Tensor, func() 
 				}
 				if p.heads > 0 {
 					values = unpairRows(values, shape[0], p.heads)
+				}
+				if p.around != 0 {
+					for i := range values {
+						values[i] -= p.around
+					}
 				}
 				return EncodeFloat32(values, dtype)
 			}

@@ -47,7 +47,7 @@ func openExported(dir string) (*exportedModel, error) {
 	class := strings.Join(m.Architectures, ", ")
 	found := cmp.Or(map[string]string{"MistralForCausalLM": "LlamaForCausalLM"}[class], class)
 	for name, family := range ggufArchitectures {
-		if family.className == found {
+		if family.className == found && !family.gemma {
 			m.name, m.family = name, family
 		}
 	}

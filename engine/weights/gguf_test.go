@@ -302,7 +302,7 @@ func TestConvertErrors(t *testing.T) {
 		change func(b *ggufBuilder)
 		want   string
 	}{
-		"architecture":      {func(b *ggufBuilder) { b.set("general.architecture", "mamba") }, `"mamba" is not supported as GGUF; supported are llama, qwen2, qwen3`},
+		"architecture":      {func(b *ggufBuilder) { b.set("general.architecture", "mamba") }, `"mamba" is not supported as GGUF; supported are gemma3, llama, qwen2, qwen3`},
 		"experts":           {func(b *ggufBuilder) { b.meta("llama.expert_count", uint32(8)) }, "mixture of 8 experts"},
 		"no layers":         {func(b *ggufBuilder) { b.set("llama.block_count", uint32(0)) }, "llama.block_count"},
 		"too many layers":   {func(b *ggufBuilder) { b.set("llama.block_count", uint32(1000)) }, "only 11 tensors"},
