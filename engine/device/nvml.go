@@ -83,6 +83,9 @@ func (g *gpu) read(r *Reading) {
 	}
 }
 
+// GPUPresent says whether an NVIDIA driver is loaded, so that Auto tries a GPU first.
+func GPUPresent() bool { return nvidiaPresent() }
+
 // used is how much of the GPU's memory is in use, in bytes, by whomever.
 func (g *gpu) used() uint64 {
 	var r Reading
