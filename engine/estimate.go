@@ -51,6 +51,23 @@ const (
 // bytes. The sum is what the process reaches: on a CPU freed buffers stay with
 // it until the next pass uses them.
 func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) compute.Memory {
+	return atOnce(estimateParts(m, c, shape, cuda), cuda)
+}
+
+// atOnce leaves out what is never held beside something larger: the head is
+// through when the first block's backward pass begins.
+func atOnce(e compute.Memory, cuda bool) compute.Memory {
+	if e.Block < e.Head {
+		e.Block = 0
+	} else {
+		e.Head = 0
+	}
+	e.Code = overheadBytes(e, cuda)
+	return e
+}
+
+// estimateParts is every part's own peak.
+func estimateParts(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) compute.Memory {
 	m = asTrained(m, c.LoRA)
 	trainable := m.NumParameters()
 	var e compute.Memory
@@ -64,7 +81,6 @@ func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) 
 	e.Activations = activationBytes(m, c, shape)
 	e.Block = blockBytes(m, c, shape, cuda && c.Flash(m))
 	e.Head = headPeak(m, c, cuda)
-	e.Code = overheadBytes(e, cuda)
 	return e
 }
 

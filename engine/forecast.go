@@ -188,8 +188,7 @@ func (f *Forecaster) confirm(ctx context.Context, o ForecastOptions, w Worst) (c
 // sizes, with the overhead that those do not show, for steps of so many
 // micro-batches.
 func measured(o *Opened, accumulation int) compute.Memory {
-	m := o.Trainer.Stats().Memory
-	m.Code = max(m.Code, overheadBytes(m, o.CUDA))
+	m := atOnce(o.Trainer.Stats().Memory, o.CUDA)
 	if accumulation == 1 && o.Alone != nil {
 		m = o.Alone(m)
 	}

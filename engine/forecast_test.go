@@ -190,6 +190,9 @@ func TestEstimateOfWhatIsShared(t *testing.T) {
 	if got := untied.Head - plain.Head; got != head {
 		t.Errorf("its gradient by one chunk is %d bytes, want %d", got, head)
 	}
+	if plain.Block != 0 || plain.Head == 0 {
+		t.Errorf("the block's %d bytes are counted beside the head's %d, which are gone by then", plain.Block, plain.Head)
+	}
 	if !m.Tied {
 		t.Error("the model itself was untied")
 	}
