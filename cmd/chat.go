@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -203,7 +204,7 @@ func (c *chatter) converse(t *conversation, s streams) int {
 			fmt.Fprintf(s.err, "[%d tokens, %.1f a second, ended by %s]\n", answer.Tokens, float64(answer.Tokens)/answer.Seconds, answer.Finish)
 		}
 		if c.template != nil {
-			history = append(r.messages, chatMessage("assistant", answer.Reply))
+			history = slices.Concat(r.messages, []any{chatMessage("assistant", answer.Reply)})
 		}
 	}
 }

@@ -389,13 +389,13 @@ func TestFingerprintOfMixtures(t *testing.T) {
 		"a": a, "b": b, "a+b": Concatenate("x", a, b), "b+a": Concatenate("x", b, a), "a+a": Concatenate("x", a, a),
 		"some": Select(a, []int{1, 2}), "some+b": Concatenate("x", Select(a, []int{1, 2}), b), "columns": columns,
 	} {
-		print, err := Fingerprint(t.Context(), src)
+		mark, err := Fingerprint(t.Context(), src)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if other := seen[print]; other != "" {
+		if other := seen[mark]; other != "" {
 			t.Errorf("%s and %s have the same fingerprint", name, other)
 		}
-		seen[print] = name
+		seen[mark] = name
 	}
 }

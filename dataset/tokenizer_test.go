@@ -131,7 +131,7 @@ func TestTokenizerFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	make := func(t *testing.T, files map[string]string) string {
+	folder := func(t *testing.T, files map[string]string) string {
 		dir := t.TempDir()
 		for name, text := range files {
 			p := filepath.Join(dir, name)
@@ -145,7 +145,7 @@ func TestTokenizerFolders(t *testing.T) {
 		return dir
 	}
 	t.Run("old style", func(t *testing.T) {
-		tok, err := OpenTokenizer(make(t, map[string]string{
+		tok, err := OpenTokenizer(folder(t, map[string]string{
 			"tokenizer.json": string(file), "tokenizer_config.json": `{"eos_token": "ignored", "chat_template": "one"}`,
 			"special_tokens_map.json": `{"eos_token": {"content": "<|start|>", "lstrip": false}, "pad_token": null}`,
 		}))
@@ -164,7 +164,7 @@ func TestTokenizerFolders(t *testing.T) {
 		}
 	})
 	t.Run("template files", func(t *testing.T) {
-		tok, err := OpenTokenizer(make(t, map[string]string{
+		tok, err := OpenTokenizer(folder(t, map[string]string{
 			"tokenizer.json": string(file), "tokenizer_config.json": `{"chat_template": "config"}`,
 			"chat_template.jinja": "file", "additional_chat_templates/rag.jinja": "rag",
 		}))
@@ -176,7 +176,7 @@ func TestTokenizerFolders(t *testing.T) {
 			t.Error(tok.ChatTemplate(), tok.NamedChatTemplates())
 		}
 	})
-	t.Run("tokens by role", func(t *testing.T) { testTokenRoles(t, make(t, map[string]string{"tokenizer.json": string(file)})) })
+	t.Run("tokens by role", func(t *testing.T) { testTokenRoles(t, folder(t, map[string]string{"tokenizer.json": string(file)})) })
 	bad := map[string]struct {
 		files map[string]string
 		want  string
@@ -192,7 +192,7 @@ func TestTokenizerFolders(t *testing.T) {
 	}
 	for name, c := range bad {
 		t.Run(name, func(t *testing.T) {
-			tok, err := OpenTokenizer(make(t, c.files))
+			tok, err := OpenTokenizer(folder(t, c.files))
 			if err == nil {
 				_ = tok.Close()
 				t.Fatal("no error")

@@ -8,10 +8,10 @@ import (
 	"sftui/engine/weights"
 )
 
-// errNotFinite ends a run whose loss or gradient is not a number any more.
-type errNotFinite struct{ message string }
+// notFiniteError ends a run whose loss or gradient is not a number any more.
+type notFiniteError struct{ message string }
 
-func (e *errNotFinite) Error() string { return e.message }
+func (e *notFiniteError) Error() string { return e.message }
 
 // mostLeftOut is how many steps in a row nan_policy=skip leaves out before the
 // run ends: by then it is not single rows that are at fault.
@@ -33,13 +33,13 @@ func (l *loop) notFinite(e *run.Event, what, its string) error {
 		if l.state.LeftOut < mostLeftOut {
 			return nil
 		}
-		return &errNotFinite{fmt.Sprintf("%s, and so is that of each of the %d steps before it, so the run ends; %s", what, l.state.LeftOut-1, l.advice())}
+		return &notFiniteError{fmt.Sprintf("%s, and so is that of each of the %d steps before it, so the run ends; %s", what, l.state.LeftOut-1, l.advice())}
 	}
 	l.out.warn(run.CodeNaN, e.Step, what+"; look at "+its, e.RowIDs)
 	if *l.suspect != "" {
-		return &errNotFinite{what + "; " + l.advice()}
+		return &notFiniteError{what + "; " + l.advice()}
 	}
-	return &errNotFinite{what + "; nan_policy=skip would leave such steps out, a lower learning_rate may avoid them"}
+	return &notFiniteError{what + "; nan_policy=skip would leave such steps out, a lower learning_rate may avoid them"}
 }
 
 // advice is what may help where leaving steps out does not.
@@ -55,7 +55,7 @@ func (l *loop) nothingLearned() error {
 	if l.state.Moved || l.state.LeftOut == 0 {
 		return nil
 	}
-	return &errNotFinite{fmt.Sprintf("no step had a finite loss and gradient, so all %d were left out and the model is as it was; %s", l.state.LeftOut, l.advice())}
+	return &notFiniteError{fmt.Sprintf("no step had a finite loss and gradient, so all %d were left out and the model is as it was; %s", l.state.LeftOut, l.advice())}
 }
 
 // notFiniteWeight names the first weight in a model folder that has a NaN or an

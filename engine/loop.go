@@ -291,8 +291,12 @@ func (l *loop) itsRows(w *window, rows []int) string {
 // update moves the weights, or says why not.
 func (l *loop) update(w *work, e *run.Event, its string) error {
 	if w.trained == 0 {
-		l.trainer.Discard()
-		l.out.warn(run.CodeNoTrained, e.Step, fmt.Sprintf("step %d has no token that carries loss, so the weights stay as they are; look at the labels of %s", e.Step, its), w.rows)
+		l.out.warn(run.CodeNoTrained, e.Step, fmt.Sprintf("step %d has no token that carries loss, so only momentum and weight_decay move the weights, as in TRL; look at the labels of %s", e.Step, its), w.rows)
+		s, err := l.trainer.Step(float64(e.LearningRate), l.recipe.MaxGradNorm, 1)
+		if err != nil {
+			return fmt.Errorf("step %d: %w", e.Step, err)
+		}
+		e.GradNorm = run.Number(s.GradNorm)
 		return nil
 	}
 	if !e.Loss.Finite() {

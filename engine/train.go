@@ -443,7 +443,7 @@ func writeModel(path string, write func(dir string) error) (err error) {
 
 // afterFailure saves what can be saved before a run ends early.
 func (l *loop) afterFailure(ctx context.Context, err error) error {
-	var bad *errNotFinite
+	var bad *notFiniteError
 	if errors.As(err, &bad) && l.saved != l.state.Step {
 		// The weights are those of the last good step.
 		if saveErr := l.save(ctx); saveErr != nil {

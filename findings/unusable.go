@@ -89,15 +89,15 @@ func (in *Input) mapping() Fix {
 func prepares(source dataset.Source, tok *dataset.Tokenizer, r *recipes.Recipe) (*dataset.Preparer, error) {
 	o, err := engine.DataOptions(r)
 	if err != nil {
-		return nil, errTemplate{err}
+		return nil, templateError{err}
 	}
 	return dataset.NewPreparer(source, tok, o)
 }
 
-// errTemplate marks an error of the template's file rather than of the data.
-type errTemplate struct{ error }
+// templateError marks an error of the template's file rather than of the data.
+type templateError struct{ error }
 
-func (e errTemplate) Unwrap() error { return e.error }
+func (e templateError) Unwrap() error { return e.error }
 
 // openPreparer makes the preparer of whole rows; the recipe's own settings are
 // tried first, since their refusal is what a run would meet.
@@ -108,7 +108,7 @@ func (in *Input) openPreparer() {
 	var err error
 	if in.actual, err = prepares(in.Source, in.Tokenizer, in.Recipe); err != nil {
 		id := "data-unusable"
-		if errors.As(err, &errTemplate{}) {
+		if errors.As(err, &templateError{}) {
 			id = "template-unusable"
 		}
 		in.unusable(id, err)

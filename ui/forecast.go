@@ -69,9 +69,9 @@ func (m forecastDueMsg) apply(a *app) tea.Cmd {
 	}
 	ctx, cancel := context.WithCancel(a.ctx)
 	f.cancel, f.busy = cancel, true
-	make, yaml, gen := a.opt.Forecast, a.recipe.r.YAML(), m.gen
+	forecast, yaml, gen := a.opt.Forecast, a.recipe.r.YAML(), m.gen
 	return func() tea.Msg {
-		out, err := make(ctx, yaml, nil)
+		out, err := forecast(ctx, yaml, nil)
 		return forecastMsg{gen: gen, out: out, err: err}
 	}
 }
@@ -200,13 +200,13 @@ func (m tuneDueMsg) apply(a *app) tea.Cmd {
 	if t == nil || t.turns != m.turns {
 		return nil
 	}
-	ctx, make, on := a.ctx, a.opt.Forecast, a.train.on.run
+	ctx, forecast, on := a.ctx, a.opt.Forecast, a.train.on.run
 	yaml := a.recipe.r.YAML()
 	return func() tea.Msg {
 		if its, err := readRunRecipe(on); err == nil {
 			yaml = its // the run's own recipe, not the one that is being edited
 		}
-		out, err := make(ctx, yaml, map[string]string{"per_device_train_batch_size": fmt.Sprint(m.micro)})
+		out, err := forecast(ctx, yaml, map[string]string{"per_device_train_batch_size": fmt.Sprint(m.micro)})
 		return tunedMsg{micro: m.micro, out: out, err: err}
 	}
 }

@@ -63,7 +63,8 @@ func (p *trainPage) metricTitle(m metric, room int) string {
 	if m == metricProcessor && t.onGPU {
 		title = "GPU"
 	}
-	v, ok := 0.0, false
+	var v float64
+	var ok bool
 	if p.cursor != nil && s.Len() > 0 {
 		_, v = s.At(s.Nearest(*p.cursor))
 		ok = true

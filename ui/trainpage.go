@@ -18,6 +18,7 @@ type trainPage struct {
 	gen int
 	on  *tracker // nil while no run is open
 
+	charts  stillCharts
 	pane    int               // the chosen chart
 	zoom    bool              // it has the page
 	logY    [metricCount]bool // their Y axis is logarithmic
@@ -136,7 +137,7 @@ func (p *trainPage) ended() tea.Cmd {
 	a := p.a
 	switch st.State {
 	case run.Finished:
-		return a.say(inkGood, a.plural(int(st.Step), "The run is finished after %s step.", "The run is finished after %s steps.")+" "+a.tf("The model: %s", st.Export))
+		return a.say(inkGood, a.plural(st.Step, "The run is finished after %s step.", "The run is finished after %s steps.")+" "+a.tf("The model: %s", st.Export))
 	case run.Stopped:
 		return a.say(inkWarn, a.tf("The run is stopped at step %s. Page 5, r goes on with it.", count(st.Step)))
 	case run.Failed:

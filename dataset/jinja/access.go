@@ -155,11 +155,10 @@ func bounds(n int64, start, stop, step any) (from, to, by, count int64, err erro
 		return i, nil
 	}
 	if by, err = index(step, 1); err != nil {
-		return
+		return 0, 0, 0, 0, err
 	}
 	if by == 0 {
-		err = fail(kindValue, "slice step cannot be zero")
-		return
+		return 0, 0, 0, 0, fail(kindValue, "slice step cannot be zero")
 	}
 	if by == math.MinInt64 {
 		by++
@@ -185,10 +184,10 @@ func bounds(n int64, start, stop, step any) (from, to, by, count int64, err erro
 		return i, nil
 	}
 	if from, err = clamp(start, first); err != nil {
-		return
+		return 0, 0, 0, 0, err
 	}
 	if to, err = clamp(stop, last); err != nil {
-		return
+		return 0, 0, 0, 0, err
 	}
 	switch {
 	case by > 0 && from < to:
@@ -196,7 +195,7 @@ func bounds(n int64, start, stop, step any) (from, to, by, count int64, err erro
 	case by < 0 && to < from:
 		count = (from-to-1)/(-by) + 1
 	}
-	return
+	return from, to, by, count, nil
 }
 
 func sliceList(e *env, items []any, start, stop, step any) ([]any, error) {

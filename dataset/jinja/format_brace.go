@@ -351,7 +351,7 @@ func (p spec) integer(v any) (string, error) {
 	}
 	n := toBig(v)
 	abs := new(big.Int).Abs(n)
-	prefix, digits := "", ""
+	var prefix, digits string
 	switch p.verb {
 	case 'b':
 		prefix, digits = "0b", abs.Text(2)

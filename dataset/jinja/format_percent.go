@@ -55,7 +55,7 @@ func percentFormat(e *env, format string, v any) (string, error) {
 			if !isMap {
 				return "", fail(kindType, "format requires a mapping")
 			}
-			found := false
+			var found bool
 			if arg, found = mapping.Get(c.key); !found {
 				return "", fail(kindKey, "%s", repr(c.key))
 			}
@@ -124,14 +124,14 @@ func readConversion(f string, i int, next func() (any, error)) (c conversion, en
 	}
 width:
 	if c.width, i, err = formatNumber(f, i, next); err != nil {
-		return
+		return c, 0, err
 	}
 	if c.width < 0 {
 		c.left, c.width = true, -c.width
 	}
 	if i < len(f) && f[i] == '.' {
 		if c.prec, i, err = formatNumber(f, i+1, next); err != nil {
-			return
+			return c, 0, err
 		}
 		c.prec = max(c.prec, 0)
 	}
@@ -254,7 +254,7 @@ func (c conversion) integer(v any) (string, error) {
 	default:
 		n = toBig(v)
 	}
-	prefix, digits := "", ""
+	var prefix, digits string
 	abs := new(big.Int).Abs(n)
 	switch c.verb {
 	case 'o':

@@ -404,7 +404,7 @@ func isMethod(name, s string) bool {
 		"isalpha":   unicode.IsLetter,
 		"isdecimal": func(r rune) bool { return unicode.Is(unicode.Nd, r) },
 		"isdigit":   isDigit,
-		"isnumeric": func(r rune) bool { return unicode.IsNumber(r) },
+		"isnumeric": unicode.IsNumber,
 		"isspace":   isSpace,
 	}[name]
 	return s != "" && every(s, is)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -136,7 +137,7 @@ func (c *attentionCall) headsFirst(heads int) shapes.Shape {
 func headsFirstLayout() []int { return []int{3, 1, 2, 0} }
 
 func (c *attentionCall) operands(first ...compute.Value) []compute.Value {
-	operands := append(first, c.lengths, c.lengths)
+	operands := slices.Concat(first, []compute.Value{c.lengths, c.lengths})
 	if c.documents > 1 {
 		operands = append(operands, c.queryOffsets, c.keyOffsets)
 	}

@@ -121,9 +121,9 @@ func (s *Session) add(w *weight) {
 		s.head = w
 		return
 	}
-	for i, l := range s.layers {
+	for _, l := range s.layers {
 		if len(l.base) < len(s.model.Block) {
-			l.base = append(s.layers[i].base, w)
+			l.base = append(l.base, w)
 			if w.trainable {
 				l.trained = append(l.trained, w)
 			}

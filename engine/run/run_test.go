@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -453,7 +454,7 @@ func FuzzEvents(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := int64(strings.LastIndexByte(string(data), '\n') + 1); next != want {
+		if want := int64(bytes.LastIndexByte(data, '\n') + 1); next != want {
 			t.Errorf("stopped at %d, want %d", next, want)
 		}
 		if more, again, err := r.Events(next); err != nil || again != next || len(more) != 0 {

@@ -20,10 +20,10 @@ func main() {
 	where := flag.String("where", "", "get one part (tokenizers, plugin or model) and print its folder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *where, setup.Print(os.Stderr)); err != nil {
+	err := run(ctx, *where, setup.Print(os.Stderr))
+	stop()
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "set-up failed:\n%v\n", err)
-		stop()
 		os.Exit(2)
 	}
 }

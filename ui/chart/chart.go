@@ -222,8 +222,8 @@ func (p *picture) yTicks(h int) []float64 {
 // label writes a tick of the Y axis.
 func (p *picture) label(v float64, all []float64) string {
 	if p.o.LogY {
-		real := math.Pow(10, v)
-		return p.o.FormatY(real, real/10)
+		y := math.Pow(10, v)
+		return p.o.FormatY(y, y/10)
 	}
 	step := 0.0
 	if len(all) > 1 {
