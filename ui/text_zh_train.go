@@ -91,7 +91,7 @@ var chineseTrain = map[string]string{
 	"smoothen the loss more":                          "损失曲线更平滑",
 	"smoothen the loss less":                          "损失曲线少平滑",
 	"keep tokens a step":                              "保持每步词元数",
-	"live tuning: keep the rows, and so the tokens, of a step the same, or not":       "实时调整：是否保持每步的行数（即词元数）不变",
+	"live tuning: keep the rows, and so the tokens, of a step the same, or not":       "实时调节：是否保持每步的行数（即词元数）不变",
 	"start a new run from one of this run's checkpoints, with options of your choice": "从此次训练的某个检查点开始新的训练，选项可改",
 	"open a run folder from elsewhere, of sftui or of TRL":                            "打开别处的训练文件夹（sftui 或 TRL 的）",
 }
