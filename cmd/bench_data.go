@@ -119,7 +119,10 @@ func benchRecipe(a arguments) (*recipes.Recipe, error) {
 			}
 		}
 	}
-	if r.DatasetName == "" {
+	if a.values["data"] != "" {
+		r.DatasetMixture = nil // which would win over the name
+	}
+	if r.DatasetName == "" && r.DatasetMixture == nil {
 		return nil, errors.New("no data is named: give --data, or a --recipe with dataset_name")
 	}
 	return r, nil
@@ -156,11 +159,12 @@ func openBench(ctx context.Context, r *recipes.Recipe, rows int) (*preparedBench
 		return nil, b, err
 	}
 	start := time.Now()
-	p.src, err = dataset.Open(ctx, r.DatasetName, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit})
+	p.src, err = engine.OpenTraining(ctx, r, nil)
 	if err != nil {
 		_ = p.tok.Close()
 		return nil, b, err
 	}
+	b.Data = p.src.Name()
 	for i := range 50 {
 		if _, err := p.src.At(i); err != nil {
 			break // fewer rows, or a bad one, which measuring will report

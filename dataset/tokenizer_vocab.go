@@ -54,17 +54,20 @@ func (t *Tokenizer) loadVocab() {
 // nulStandIn lets texts with U+0000 through the binding, whose strings end at
 // the first zero byte: the character is exchanged for another control
 // character before encoding and its id exchanged back after. That is exact
-// for a byte-level vocabulary in which neither character is part of a longer
-// token and neither is special to the pre-tokenizer.
+// for a vocabulary in which neither character is part of a longer token and
+// neither is special to the pre-tokenizer.
 type nulStandIn struct {
 	ok      bool
 	r       rune  // the stand-in, a control character
-	id, nul int32 // ids of the stand-in and of U+0000
+	id, nul int32 // ids of the stand-in and of U+0000; both -1 where they have none and fare alike
 }
 
 // findStandIn looks for a control character with the same role as U+0000.
 func findStandIn(t *Tokenizer) nulStandIn {
-	if !strings.Contains(string(t.file.PreTokenizer), `"ByteLevel"`) || !isNull(t.file.Normalizer) {
+	if !strings.Contains(string(t.file.PreTokenizer), `"ByteLevel"`) {
+		return plainStandIn(t)
+	}
+	if !isNull(t.file.Normalizer) {
 		return nulStandIn{}
 	}
 	t.loadVocab()
@@ -80,6 +83,40 @@ func findStandIn(t *Tokenizer) nulStandIn {
 		if ok && aloneInVocab(t.pieces, byteLevelRune(0)) && aloneInVocab(t.pieces, byteLevelRune(b)) {
 			return nulStandIn{ok: true, r: rune(b), id: id, nul: nul}
 		}
+	}
+	return nulStandIn{}
+}
+
+// plainStandIn is the stand-in for a vocabulary of characters. U+0001 fares as
+// U+0000 does where no piece has either: both are unknown, or a byte each, and
+// the normalizers that clean a text drop both. Those that follow a table of
+// SentencePiece's keep the one and drop the other.
+func plainStandIn(t *Tokenizer) nulStandIn {
+	const r = '\x01'
+	for _, table := range []string{`"Precompiled"`, `"Nmt"`, `"ByteLevel"`} {
+		if strings.Contains(string(t.file.Normalizer), table) {
+			return nulStandIn{}
+		}
+	}
+	t.loadVocab()
+	for _, piece := range t.pieces {
+		if strings.ContainsAny(piece, "\x00\x01") {
+			return nulStandIn{}
+		}
+	}
+	var model struct {
+		ByteFallback bool `json:"byte_fallback"`
+	}
+	if json.Unmarshal(t.file.Model, &model) != nil {
+		return nulStandIn{}
+	}
+	nul, hasNul := t.vocab["<0x00>"]
+	one, hasOne := t.vocab["<0x01>"]
+	switch {
+	case !model.ByteFallback || !hasNul && !hasOne:
+		return nulStandIn{ok: true, r: r, id: -1, nul: -1}
+	case hasNul && hasOne:
+		return nulStandIn{ok: true, r: r, id: one, nul: nul}
 	}
 	return nulStandIn{}
 }
@@ -100,7 +137,7 @@ func (n nulStandIn) hide(text string) (out string, restore bool, err error) {
 	if at < 0 {
 		return text, false, nil
 	}
-	if !n.ok || strings.ContainsRune(text, n.r) {
+	if !n.ok || n.id != n.nul && strings.ContainsRune(text, n.r) {
 		return "", false, fmt.Errorf("the text has the character U+0000 (binary data?) at byte %d, which this tokenizer cannot take; remove it from the data", at)
 	}
 	return strings.ReplaceAll(text, "\x00", string(n.r)), true, nil

@@ -41,6 +41,7 @@ func (a *app) loadRecipe(name string) tea.Cmd {
 			err = r.Override(o.Edits)
 		}
 		if err == nil && o.Data != "" {
+			r.DatasetMixture = nil // which would win over the name
 			err = r.Set("dataset_name", o.Data, recipes.Origin{Kind: recipes.OriginCommandLine})
 		}
 		if err == nil && o.Model != "" {

@@ -82,6 +82,11 @@ func openSet(ctx context.Context, o Options, r *recipes.Recipe, spec, model stri
 	if open == nil {
 		open = dataset.Open
 	}
+	if r.DatasetMixture != nil && spec == trainingSpec(r) {
+		open = func(ctx context.Context, _ string, o dataset.OpenOptions) (dataset.Source, error) {
+			return engine.OpenTraining(ctx, r, o.Progress)
+		}
+	}
 	lines.say("opening " + spec)
 	src, err := open(ctx, spec, dataset.OpenOptions{Config: r.DatasetConfig, Split: r.DatasetTrainSplit, Progress: func(done, total int64) {
 		if total > 0 {

@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"sftui/dataset"
+	"sftui/recipes"
 	"sftui/ui/vlist"
 )
 
@@ -116,9 +117,22 @@ func (p *dataPage) dataSpec() string {
 		return p.a.opt.Data
 	}
 	if p.a.recipe.r != nil {
-		return p.a.recipe.r.DatasetName
+		return trainingSpec(p.a.recipe.r)
 	}
 	return ""
+}
+
+// trainingSpec names what a recipe trains on: the data sets of dataset_mixture,
+// which wins as in open-r1, or dataset_name.
+func trainingSpec(r *recipes.Recipe) string {
+	if r.DatasetMixture == nil {
+		return r.DatasetName
+	}
+	var names []string
+	for _, d := range r.DatasetMixture.Datasets {
+		names = append(names, d.ID)
+	}
+	return strings.Join(names, " + ")
 }
 
 // evaluation reports whether the rows shown are those of eval_dataset_name.
@@ -152,7 +166,11 @@ func (p *dataPage) dataName() string {
 	if strings.Contains(spec, ":") {
 		return spec
 	}
-	return filepath.Base(dotless(spec))
+	var names []string
+	for _, part := range strings.Split(spec, " + ") { // of a mixture, each
+		names = append(names, filepath.Base(dotless(part)))
+	}
+	return strings.Join(names, " + ")
 }
 
 // dotless keeps an empty name from becoming "." in filepath.Base.

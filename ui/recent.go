@@ -84,7 +84,9 @@ func push(list *[]string, name string) {
 
 // remember notes what is open now.
 func (a *app) remember() tea.Cmd {
-	push(&a.recent.Data, a.data.dataSpec())
+	if a.opt.Data != "" || a.recipe.r == nil || a.recipe.r.DatasetMixture == nil { // a mixture has no name to open it by
+		push(&a.recent.Data, a.data.dataSpec())
+	}
 	push(&a.recent.Models, a.data.modelSpec())
 	push(&a.recent.Recipes, a.recipe.path)
 	return a.writeRecent()

@@ -150,9 +150,14 @@ func (p *recipePage) afterEdit(key string) tea.Cmd {
 	p.recheck()
 	p.rebuild()
 	switch p.fields[key].Group {
+	case "openr1":
+		if key == "dataset_mixture" {
+			return p.a.data.reopen()
+		}
+		return p.a.data.reprepare()
 	case "model", "source":
 		return p.a.data.reopen()
-	case "preprocessing", "loss", "openr1", "workbench":
+	case "preprocessing", "loss", "workbench":
 		return p.a.data.reprepare()
 	}
 	return tea.Batch(p.a.forecastSoon(), p.a.findings.restart())

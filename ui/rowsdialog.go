@@ -103,7 +103,7 @@ func (a *app) openRows(d *rowsDialog) tea.Cmd {
 			m.set = open
 			return m
 		}
-		wanted := r.DatasetName
+		wanted := trainingSpec(r)
 		if separate {
 			wanted, o = r.EvalDatasetName, o.evaluating(r)
 		}
@@ -124,7 +124,7 @@ func (a *app) openRows(d *rowsDialog) tea.Cmd {
 // sameRows reports whether the set that is open reads the rows of recipe r in
 // the way that r prepares them.
 func sameRows(o Options, open *dataSet, openRecipe, r *recipes.Recipe, spec, model string, evaluation bool) bool {
-	same := spec == r.DatasetName && model == r.ModelNameOrPath && openRecipe.ModelRevision == r.ModelRevision &&
+	same := spec == trainingSpec(r) && reflect.DeepEqual(openRecipe.DatasetMixture, r.DatasetMixture) && model == r.ModelNameOrPath && openRecipe.ModelRevision == r.ModelRevision &&
 		openRecipe.DatasetConfig == r.DatasetConfig && openRecipe.DatasetTrainSplit == r.DatasetTrainSplit
 	if evaluation {
 		same = same && openRecipe.EvalDatasetName == r.EvalDatasetName && openRecipe.DatasetTestSplit == r.DatasetTestSplit

@@ -101,8 +101,11 @@ func (a *app) askData() tea.Cmd {
 			return tea.Batch(a.loadRecipe(""), a.goTo(pageData))
 		}
 		a.opt.Data = ""
-		cmd := a.recipe.set("dataset_name", spec)
-		return tea.Batch(cmd, a.goTo(pageData))
+		edits := []edit{{key: "dataset_name", value: spec}}
+		if a.recipe.r.DatasetMixture != nil { // which would win over the name
+			edits = append(edits, edit{key: "dataset_mixture", value: "null"})
+		}
+		return tea.Batch(a.recipe.setAll(edits), a.goTo(pageData))
 	}
 	p := &picker{title: a.t("Open which data? A file, a folder, a glob or owner/name of a hub"), free: open}
 	p.items = []pick{{text: "sftui:sample", note: a.t("chat rows that come with sftui"), do: func(a *app) tea.Cmd { return open(a, "sftui:sample") }}}
