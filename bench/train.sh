@@ -38,6 +38,8 @@ max_steps: $steps
 save_strategy: "no"
 eval_strategy: "no"
 YAML
+# Programs that an earlier run left compiled would hide what a first start costs; WARM=1 uses them.
+[ -n "${WARM:-}" ] || export SFTUI_COMPILED=
 start=$(date +%s.%N)
 ./bin/sftui train --recipe "$work/recipe.yaml" --run "$work/run" --device "${DEVICE:-cpu}" $ours >/dev/null 2>"$work/sftui.log" ||
 	{ tail -n 5 "$work/sftui.log" >&2; exit 1; }

@@ -37,8 +37,9 @@ type liveBenchEntry struct {
 	To              string  `json:"to"`
 	AppliedSeconds  float64 `json:"request_to_applied_seconds"`
 	AppliedSteps    int     `json:"steps_done_meanwhile"`
-	LongestSeconds  float64 `json:"longest_step_interval_seconds"` // until the next request
-	UsualSeconds    float64 `json:"usual_step_interval_seconds"`   // median of the intervals with the new setting
+	LongestSeconds  float64 `json:"longest_step_interval_seconds"`     // until the next request
+	UsualSeconds    float64 `json:"usual_step_interval_seconds"`       // median of the intervals with the new setting
+	CompileSeconds  float64 `json:"slowest_new_shape_compile_seconds"` // in the background, beside steps; 0 where it was compiled before
 	ForecastBytes   uint64  `json:"forecast_bytes"`
 	MeasuredBytes   uint64  `json:"measured_bytes"` // peak of the process by the end of the setting
 	ForecastPercent float64 `json:"forecast_error_percent"`
@@ -105,6 +106,7 @@ func benchLive(ctx context.Context, args []string, s streams) error {
 func benchProcess(ctx context.Context, exe string, args []string, s streams) *exec.Cmd {
 	c := exec.CommandContext(ctx, exe, args...)
 	c.Stderr = s.err
+	c.Env = append(os.Environ(), compiledVariable+"=") // what a machine sees that has never compiled these shapes
 	return c
 }
 
@@ -237,7 +239,7 @@ func describeLive(events []run.Event, requests []time.Time) liveBench {
 			till = requests[i+1]
 		}
 		e := liveBenchEntry{
-			To: fmt.Sprintf("%d × %d", c.MicroBatch, c.Accumulation), AppliedSeconds: c.Time.Sub(requests[i]).Seconds(), ForecastBytes: c.MemoryForecast,
+			To: fmt.Sprintf("%d × %d", c.MicroBatch, c.Accumulation), AppliedSeconds: c.Time.Sub(requests[i]).Seconds(), ForecastBytes: c.MemoryForecast, CompileSeconds: c.CompileSeconds,
 		}
 		for _, step := range steps {
 			if step.Time.After(requests[i]) && step.Time.Before(c.Time) {

@@ -3,11 +3,15 @@ package cmd
 import (
 	"context"
 	"io"
+	"os"
 	"path/filepath"
 
 	"sftui/engine"
 	"sftui/setup"
 )
+
+// compiledVariable is the environment's name for the folder of compiled programs.
+const compiledVariable = "SFTUI_COMPILED"
 
 // host is what the engine needs of this machine: models and plugins come from
 // the cache, and are got on first use with progress to w.
@@ -25,8 +29,12 @@ func host(w io.Writer) engine.Host {
 }
 
 // compiledPrograms is the folder of compiled programs; "" keeps none, where
-// there is no cache folder.
+// there is no cache folder. SFTUI_COMPILED names another; empty it turns the
+// folder off, for measurements of compiling.
 func compiledPrograms() string {
+	if dir, set := os.LookupEnv(compiledVariable); set {
+		return dir
+	}
 	cache, err := setup.CacheDir()
 	if err != nil {
 		return ""

@@ -172,6 +172,13 @@ func (t *tuner) compile(c *Change, s compute.Shape) error {
 	return err
 }
 
+// compileSeconds is what the slowest shape of the latest change took so far.
+func (t *tuner) compileSeconds() float64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.slowest
+}
+
 // due returns the change that comes into force with the step at a position, or
 // nil. compiled reports whether what that step needs is there.
 func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
@@ -291,5 +298,5 @@ func (l *loop) apply(c Change) {
 	l.forecast = max(l.forecast, forecast)
 	l.out.emit(run.Event{Kind: run.KindChange, Step: c.Step, Phase: run.ChangeApplied, Changes: c.values(), TotalSteps: l.state.TotalSteps,
 		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation, MemoryForecast: uint64(max(0, forecast)),
-		Message: fmt.Sprintf("%s from step %d on", c, c.Step)})
+		CompileSeconds: l.tuner.compileSeconds(), Message: fmt.Sprintf("%s from step %d on", c, c.Step)})
 }

@@ -87,6 +87,9 @@ func TestLiveChangeWhilePaused(t *testing.T) {
 	if _, err := wait(); err != nil {
 		t.Fatal(err)
 	}
+	if seconds := changesOf(t, dir, run.ChangeApplied)[0].CompileSeconds; seconds <= 0 {
+		t.Errorf("the slowest new shape took %v seconds", seconds)
+	}
 	if at := appliedStep(eventsOf(t, dir)); at != status.Step+1 {
 		t.Errorf("paused at step %d, applied at %d", status.Step, at)
 	}

@@ -75,6 +75,9 @@ type Event struct {
 	// the Change… constants; an applied one has the forecast for what it leads to.
 	Changes        map[string]string `json:"changes,omitempty"`
 	MemoryForecast uint64            `json:"memory_forecast_bytes,omitempty"`
+	// CompileSeconds is what the slowest new shape of an applied change took to
+	// compile in the background; 0 when nothing was compiled for it.
+	CompileSeconds float64 `json:"compile_seconds,omitempty"`
 	// Reason of the done event: finished, stopped, failed.
 	Reason string `json:"reason,omitempty"`
 	// Code of a warning event, for programs and for marks on a curve.
