@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -198,11 +199,28 @@ func TestSamplesPage(t *testing.T) {
 	}
 }
 
+// chosenFinding is the finding under the cursor.
+func (d *driver) chosenFinding(t *testing.T) Finding {
+	t.Helper()
+	f, ok := d.a.findings.chosen()
+	if !ok {
+		t.Fatal("no finding is chosen")
+	}
+	return f
+}
+
 func TestFindingsPage(t *testing.T) {
 	for _, size := range sizes {
 		d := newDriver(t, size[0], size[1], nil)
 		d.press("2").want("truncated", "Rows longer than", "dropped", "use_cache").golden("findings")
-		d.press("down", "down", "down", "enter")
+		for len(d.chosenFinding(t).Rows) == 0 {
+			d.press("down")
+		}
+		f := d.chosenFinding(t)
+		d.press("enter")
+		if d.a.page != pageData || !slices.Equal(d.a.data.order, f.Rows) {
+			t.Errorf("enter on %s lists rows %v on page %d, want %v in the data", f.ID, d.a.data.order, d.a.page, f.Rows)
+		}
 	}
 }
 
