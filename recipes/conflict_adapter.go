@@ -35,16 +35,7 @@ func adapterRules() []rule {
 				"TRL refuses an adapter on lm_head, because its loss multiplies with the head's own weight and would never train it.",
 				"TRL 拒绝在 lm_head 上加适配器，因为损失直接使用该层自身的权重，适配器不会被训练。", "lora_target_modules", withoutHead(r.LoraTargetModules))
 		}},
-		{"one-target-is-a-pattern", SeverityNote, "lora_target_modules", func(r *Recipe) *clash {
-			if !r.UsePeft || len(r.LoraTargetModules) != 1 {
-				return nil
-			}
-			name := r.LoraTargetModules[0]
-			plain := name != "all-linear" && name != "lm_head" && !isPattern(name)
-			return when(plain,
-				fmt.Sprintf("sftui adapts every layer whose name ends in %s, but TRL takes a single entry of lora_target_modules as a pattern for whole names and would find no layer.", name),
-				fmt.Sprintf("sftui 会适配名称以 %s 结尾的每一层，但 TRL 把 lora_target_modules 的单个条目当作整名的模式，会找不到任何层。", name), "lora_target_modules", endingIn(name))
-		}},
+		{"one-target-is-a-pattern", SeverityNote, "lora_target_modules", singleTarget},
 		{"dropout-on-parameters", SeverityError, "lora_target_parameters lora_dropout", func(r *Recipe) *clash {
 			return when(r.UsePeft && len(r.LoraTargetParameters) > 0 && r.LoraDropout > 0,
 				"PEFT cannot apply lora_dropout to lora_target_parameters and refuses the combination.",
@@ -98,3 +89,15 @@ func endingIn(module string) string {
 
 // isPattern tells a regular expression from a module's plain name.
 func isPattern(entry string) bool { return strings.ContainsAny(entry, `*+?()[]{}|^$\`) }
+
+// singleTarget tells a plain name that stands alone: TRL hands it to PEFT as a
+// pattern for whole names.
+func singleTarget(r *Recipe) *clash {
+	if !r.UsePeft || len(r.LoraTargetModules) != 1 {
+		return nil
+	}
+	name := r.LoraTargetModules[0]
+	return when(name != "all-linear" && name != "lm_head" && !isPattern(name),
+		fmt.Sprintf("sftui adapts every layer whose name ends in %s, but TRL takes a single entry of lora_target_modules as a pattern for whole names and would find no layer.", name),
+		fmt.Sprintf("sftui 会适配名称以 %s 结尾的每一层，但 TRL 把 lora_target_modules 的单个条目当作整名的模式，会找不到任何层。", name), "lora_target_modules", endingIn(name))
+}

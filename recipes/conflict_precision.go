@@ -29,7 +29,7 @@ func precisionRules() []rule {
 				fmt.Sprintf("在 TRL 中 dtype %s 让权重本身只有 16 位；learning_rate %g 时大多数更新小于该格式能加上的最小值而丢失。sftui 总是保留 float32 主权重；在 TRL 中请用 dtype float32 加 bf16 true。", r.Dtype, r.LearningRate), "dtype", "float32")
 		}},
 		{"flash-in-float32", SeverityError, "attn_implementation dtype bf16", func(r *Recipe) *clash {
-			return when(strings.HasPrefix(r.AttnImplementation, "flash_attention") && (r.Dtype == "float32" || r.Dtype == "") && r.Arithmetic() == "float32" && !r.Fp16 && !r.onCPU(), // there flash-on-cpu says what matters
+			return when(r.flashInFloat32(),
 				r.AttnImplementation+" computes only in 16 bits, but dtype is float32 and bf16 is off.",
 				r.AttnImplementation+" 只支持 16 位计算，而 dtype 为 float32 且 bf16 关闭。", "bf16", "true")
 		}},
@@ -76,4 +76,11 @@ func knownAttention(name string) bool {
 		return true
 	}
 	return strings.Contains(name, "/")
+}
+
+// flashInFloat32 reports whether flash attention is asked for where arithmetic
+// has 32 bits; on a CPU flash-on-cpu says what matters.
+func (r *Recipe) flashInFloat32() bool {
+	flash := strings.HasPrefix(r.AttnImplementation, "flash_attention")
+	return flash && (r.Dtype == "float32" || r.Dtype == "") && r.Arithmetic() == "float32" && !r.Fp16 && !r.onCPU()
 }
