@@ -12,10 +12,13 @@ import (
 	"sftui/engine/weights"
 )
 
-// rewritten is a copy of a fixture's folder with its config.json and tensors changed.
-func rewritten(t *testing.T, fixture string, config func(text string) string, tensors func(all map[string][]float32)) string {
+// tiedFixture is a model whose head is its embedding.
+const tiedFixture = "llama_linear"
+
+// rewritten is a copy of tiedFixture's folder with its config.json and tensors changed.
+func rewritten(t *testing.T, config func(text string) string, tensors func(all map[string][]float32)) string {
 	t.Helper()
-	from, dir := filepath.Join("testdata", fixture), t.TempDir()
+	from, dir := filepath.Join("testdata", tiedFixture), t.TempDir()
 	text, err := os.ReadFile(filepath.Join(from, "config.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -82,9 +85,8 @@ func logitsOf(t *testing.T, dir string) []float32 {
 // TestHowWeightsAreNamed: a tied model may be saved with either name, with both, or without its head's prefix; two
 // tensors that differ are two although config.json ties them.
 func TestHowWeightsAreNamed(t *testing.T) {
-	const tied = "llama_linear"
-	plain := logitsOf(t, filepath.Join("testdata", tied))
-	parted := logitsOf(t, rewritten(t, tied, untied, otherHead))
+	plain := logitsOf(t, filepath.Join("testdata", tiedFixture))
+	parted := logitsOf(t, rewritten(t, untied, otherHead))
 	if slices.Equal(plain, parted) {
 		t.Fatal("the other head changes nothing")
 	}
@@ -105,7 +107,7 @@ func TestHowWeightsAreNamed(t *testing.T) {
 		}, plain},
 		"two that differ": {otherHead, parted},
 	} {
-		if !slices.Equal(logitsOf(t, rewritten(t, tied, asItIs, c.tensors)), c.want) {
+		if !slices.Equal(logitsOf(t, rewritten(t, asItIs, c.tensors)), c.want) {
 			t.Errorf("%s: other logits", name)
 		}
 	}
@@ -113,7 +115,7 @@ func TestHowWeightsAreNamed(t *testing.T) {
 
 // TestPartedHeadIsExported: what config.json ties and the weights do not is written as two, and config.json says so.
 func TestPartedHeadIsExported(t *testing.T) {
-	dir := rewritten(t, "llama_linear", asItIs, otherHead)
+	dir := rewritten(t, asItIs, otherHead)
 	s := openSession(t, Config{ModelDir: dir})
 	out := t.TempDir()
 	if err := s.Export(out, ExportOptions{}); err != nil {
@@ -145,7 +147,7 @@ func TestRefusedToOpen(t *testing.T) {
 		"no embedding": {untied, func(all map[string][]float32) { otherHead(all); delete(all, model.EmbedName) }, model.EmbedName},
 		"dropout":      {dropout, func(map[string][]float32) {}, "attention_dropout"},
 	} {
-		s, err := Open(openDevice(t), Config{ModelDir: rewritten(t, "llama_linear", c.config, c.tensors)})
+		s, err := Open(openDevice(t), Config{ModelDir: rewritten(t, c.config, c.tensors)})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s was accepted", name)
@@ -153,7 +155,7 @@ func TestRefusedToOpen(t *testing.T) {
 			t.Errorf("%s: the error %q does not say %q", name, err, c.says)
 		}
 	}
-	s, err := Open(openDevice(t), Config{ModelDir: rewritten(t, "llama_linear", dropout, func(map[string][]float32) {}), Inference: true})
+	s, err := Open(openDevice(t), Config{ModelDir: rewritten(t, dropout, func(map[string][]float32) {}), Inference: true})
 	if err != nil {
 		t.Fatalf("dropout matters in training alone: %v", err)
 	}
