@@ -50,6 +50,7 @@ func TestEstimateAgainstMeasured(t *testing.T) {
 		{"full, 4 × 1", smolLM2, false, nil, compute.Shape{Rows: 1, Length: 704}, true, 2672},
 		{"full, checkpointing, 4 × 1", smolLM2, true, nil, compute.Shape{Rows: 1, Length: 704}, true, 2541},
 		{"full, checkpointing, 1 × 1 of 2,048", smolLM2, true, nil, compute.Shape{Rows: 1, Length: 2048}, true, 2721},
+		{"full, 1 × 1 of 2,048", smolLM2, false, nil, compute.Shape{Rows: 1, Length: 2048}, true, 3752},
 		{"LoRA, 4 × 1", smolLM2, false, lora, compute.Shape{Rows: 1, Length: 704}, true, 1515},
 		{"LoRA, head trained, 4 × 1", smolLM2, false, withHead, compute.Shape{Rows: 1, Length: 704}, true, 1957},
 		{"tiny-qwen2, 30 steps", tinyQwen2, false, nil, compute.Shape{Rows: 1, Length: 704}, false, 525},
