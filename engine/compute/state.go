@@ -37,7 +37,7 @@ func (s *Session) state() iter.Seq2[weights.Tensor, func() ([]byte, error)] {
 				if part.buffer == nil {
 					continue
 				}
-				if !yield(part.tensor, func() ([]byte, error) { return part.read() }) {
+				if !yield(part.tensor, part.read) {
 					return
 				}
 			}
