@@ -314,7 +314,7 @@ func TestMemoryRefusal(t *testing.T) {
 	f := newFixture(t, 10)
 	fake := newFake()
 	fake.memory = 1 << 41
-	if _, err := train(t, f, fake, nil); err == nil || !strings.Contains(err.Error(), "needs 2.3 TB of memory and the device has 1.1 TB") {
+	if _, err := train(t, f, fake, nil); err == nil || !strings.Contains(err.Error(), "needs 2.2 TB of memory and the device has 1.1 TB free") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := train(t, f, fake, func(o *TrainOptions) { o.Force = true }); err != nil {
