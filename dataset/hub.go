@@ -156,6 +156,10 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string {
+	var broken *brokenError
+	if errors.As(e.err, &broken) {
+		return fmt.Sprintf("%s cannot be fetched: %v", e.ref, e.err)
+	}
 	return fmt.Sprintf("%s cannot be fetched: the hub does not answer (%v)", e.ref, e.err)
 }
 
@@ -256,7 +260,7 @@ func downloadFiles(ctx context.Context, repo *hub.Repo, files []string, sizes ma
 	}
 	paths := make([]string, len(files))
 	for i, f := range files {
-		p, err := repo.DownloadFileCtx(ctx, f)
+		p, err := downloadWhole(ctx, repo, f, sizes[f])
 		if err != nil {
 			return nil, err
 		}
@@ -266,6 +270,43 @@ func downloadFiles(ctx context.Context, repo *hub.Repo, files []string, sizes ma
 		}
 	}
 	return paths, nil
+}
+
+// downloadTries is how often a file is asked for whose connection breaks.
+const downloadTries = 3
+
+// downloadWhole fetches one file and looks whether all of it came (size bytes, 0
+// where the hub does not say): the client takes a connection that broke for the
+// end of the file.
+func downloadWhole(ctx context.Context, repo *hub.Repo, file string, size int64) (string, error) {
+	for try := 1; ; try++ {
+		p, err := repo.DownloadFileCtx(ctx, file)
+		if err != nil {
+			return "", err
+		}
+		info, err := os.Stat(p)
+		if err == nil && (size == 0 || info.Size() == size) {
+			return p, nil
+		}
+		if err == nil {
+			if blob, linkErr := filepath.EvalSymlinks(p); linkErr == nil {
+				err = errors.Join(os.Remove(blob), os.RemoveAll(p)) // it would be taken for the file
+			}
+			if err != nil {
+				return "", err
+			}
+		}
+		if try == downloadTries {
+			return "", &brokenError{file}
+		}
+	}
+}
+
+// brokenError is a file of which only a part came, each time it was asked for.
+type brokenError struct{ file string }
+
+func (e *brokenError) Error() string {
+	return fmt.Sprintf("the connection broke %d times before all of %s came", downloadTries, e.file)
 }
 
 // noteRevision writes refs/REVISION as Python's client does, so that both find

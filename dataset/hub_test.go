@@ -7,8 +7,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -17,6 +19,8 @@ import (
 type fakeHub struct {
 	repos map[string]map[string]string // id -> path -> content
 	token string                       // needed when not empty
+
+	breaking atomic.Int64 // connections that end within a file from now on
 
 	mu       sync.Mutex
 	requests []string
@@ -102,7 +106,34 @@ func (h *fakeHub) file(w http.ResponseWriter, r *http.Request, id, commit, name 
 		return
 	}
 	w.Header().Set("ETag", `"`+etag(name)+`"`)
+	if r.Method == http.MethodGet && strings.HasSuffix(name, ".jsonl") && h.breaking.Add(-1) >= 0 {
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+		_, _ = w.Write([]byte(content[:len(content)/2]))
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write([]byte(content))
+}
+
+// TestHubBrokenConnection asks again for a file of which only a part came, and
+// says so when it never comes whole.
+func TestHubBrokenConnection(t *testing.T) {
+	h, o := startHub(t)
+	h.breaking.Store(1)
+	src, err := Open(t.Context(), "own/configs", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if src.Len() != 2 {
+		t.Errorf("%d rows", src.Len())
+	}
+	if err := src.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.breaking.Store(100)
+	if _, err = Open(t.Context(), "own/configs:extended", o); err == nil || !strings.Contains(err.Error(), "own/configs:extended cannot be fetched: the connection broke 3 times before all of extra/1.jsonl came") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func (h *fakeHub) seen() int {
