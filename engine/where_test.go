@@ -19,13 +19,14 @@ func TestWarningsNameRows(t *testing.T) {
 	batches := filepath.Join(t.TempDir(), "batches.json")
 	// Batches 2 and 3 have no label, which is step 2 at two batches a step.
 	text := `[{"input_ids": [[5,6]], "labels": [[5,6]]}, {"input_ids": [[7,8]], "labels": [[7,8]]},
-	{"input_ids": [[5,6]], "labels": [[-100,-100]]}, {"input_ids": [[7,8]], "labels": [[7,-100]]}]`
+	{"input_ids": [[5,6]], "labels": [[-100,-100]]}, {"input_ids": [[7,8]], "labels": [[7,-100]]},
+	{"input_ids": [[5,6]], "labels": [[5,6]]}, {"input_ids": [[7,8]], "labels": [[7,8]]}]`
 	if err := os.WriteFile(batches, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	fake := newFake()
 	fake.poison = map[int]bool{1: true}
-	res, err := train(t, f, fake, func(o *TrainOptions) { o.Replay = batches }, "max_steps=2", "nan_policy=skip")
+	res, err := train(t, f, fake, func(o *TrainOptions) { o.Replay = batches }, "max_steps=3", "nan_policy=skip")
 	if err != nil {
 		t.Fatal(err)
 	}
