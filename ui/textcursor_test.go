@@ -22,22 +22,20 @@ func (d *driver) atCursor() (before, after string) {
 }
 
 // wantCursor fails unless the cursor stands between the two texts.
-func (d *driver) wantCursor(before, after string) *driver {
+func (d *driver) wantCursor(before, after string) {
 	d.t.Helper()
 	b, a := d.atCursor()
 	if !strings.HasSuffix(b, before) || !strings.HasPrefix(a, after) {
 		d.t.Fatalf("the cursor stands between %q and %q, not %q and %q", b, a, before, after)
 	}
-	return d
 }
 
 // wantNoCursor fails unless the terminal's cursor is hidden.
-func (d *driver) wantNoCursor() *driver {
+func (d *driver) wantNoCursor() {
 	d.t.Helper()
 	if c := d.a.View().Cursor; c != nil {
 		d.t.Fatalf("the cursor is shown at %d, %d:\n%s", c.X, c.Y, d.screen())
 	}
-	return d
 }
 
 // The terminal's cursor stands where the next character goes in everything
