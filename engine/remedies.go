@@ -11,9 +11,6 @@ import (
 	"sftui/recipes"
 )
 
-// leastSaving is the part of the peak below which a remedy is not worth its line.
-const leastSaving = 0.01
-
 // remedies lists the changes of a recipe that need less memory, the one that
 // saves most first. Each is on its own, against the recipe as it is, and what
 // it saves is the difference of two forecasts: its options are set and the rows
@@ -36,7 +33,7 @@ func (f *Forecaster) remedies(r *recipes.Recipe) ([]Remedy, error) {
 			return nil, err
 		}
 		remedy.TotalBytes, remedy.SavesBytes = m.Total(), now.Total()-m.Total()
-		if float64(remedy.SavesBytes) >= leastSaving*float64(now.Total()) {
+		if remedy.SavesBytes > 0 {
 			list = append(list, remedy)
 		}
 	}
