@@ -128,3 +128,18 @@ func TestPrepareCUDA(t *testing.T) {
 		t.Errorf("CUDA_DEVICE_ORDER is %q", got)
 	}
 }
+
+// TestCUDAMemory holds what is forecast as free to what XLA is allowed and to what others leave.
+func TestCUDAMemory(t *testing.T) {
+	const gib = 1 << 30
+	for _, c := range []struct{ total, others, want uint64 }{
+		{100 * gib, gib, 100 * gib / 100 * 95}, {100 * gib, 40 * gib, 60 * gib}, {100 * gib, 200 * gib, 0}, {0, gib, 0},
+	} {
+		if got := cudaFree(c.total, c.others); got != c.want {
+			t.Errorf("%d of which others hold %d: %d, want %d", c.total, c.others, got, c.want)
+		}
+	}
+	if got, want := cudaOptions(), ",preallocate=false,memory_fraction=0.95,tf32=false"; got != want {
+		t.Errorf("the client's options are %q, want %q", got, want)
+	}
+}

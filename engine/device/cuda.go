@@ -7,10 +7,19 @@ import (
 	"strings"
 )
 
+// cudaPercent is the part of a GPU's memory that XLA may take, which by itself takes 75%: the rest is CUDA's own.
+const cudaPercent = 95
+
 // cudaOptions are what the plugin's client is made with. Memory is taken as it is needed, so that others on the GPU and the
-// figures shown see what is used; what is taken stays within 95% of the GPU's memory rather than XLA's 75%, since the rest is
-// only for CUDA itself. Without tf32 a float32 product is one, as in PyTorch; UseTF32 turns it on.
-const cudaOptions = ",preallocate=false,memory_fraction=0.95,tf32=false"
+// figures shown see what is used. Without tf32 a float32 product is one, as in PyTorch; UseTF32 turns it on.
+func cudaOptions() string {
+	return fmt.Sprintf(",preallocate=false,memory_fraction=%.2f,tf32=false", cudaPercent/100.0)
+}
+
+// cudaFree is how much of a GPU's memory a process can come to use where others held some of it before.
+func cudaFree(total, others uint64) uint64 {
+	return min(total/100*cudaPercent, total-min(total, others))
+}
 
 // cudaLibraries are NVIDIA's libraries that the plugin and cuDNN open by name, in the order of their dependencies and
 // relative to the folder "nvidia" of their Python packages. Those that are loaded already are found wherever they lie;

@@ -108,7 +108,7 @@ func openXLA(ctx context.Context, kind string, find PluginFinder) (d *Device, er
 	config := so
 	if kind == CUDA {
 		prepareCUDA(so)
-		config += cudaOptions
+		config += cudaOptions()
 	}
 	backend, err := xla.NewWithOptions(config, nil)
 	if err != nil {

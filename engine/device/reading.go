@@ -42,7 +42,7 @@ func (d *Device) Memory() Reading {
 	r.Used, r.Peak = r.RSS, kibibytes(string(status), "VmHWM:")
 	if d.gpu != nil {
 		d.gpu.read(&r)
-		r.Free = r.Limit - min(r.Limit, d.usage.others)
+		r.Free = cudaFree(r.Limit, d.usage.others)
 		r.Peak = max(d.usage.peak, r.Used)
 	}
 	d.usage.peak = max(d.usage.peak, r.Peak)
