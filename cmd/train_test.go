@@ -69,7 +69,7 @@ func checkExport(t *testing.T, dir string) {
 	}{
 		{[]string{"--run", dir, "--step", "7", out + "7"}, "no checkpoint of step 7; there are those of steps 35 40"},
 		{[]string{"--run", dir, out}, "is not empty"}, {[]string{"--run", dir, "--merge", out + "m"}, "no adapter to merge"},
-		{[]string{"--run", filepath.Join(dir, "nothing"), out + "n"}, "there is no run"}, {[]string{out}, "--run DIR is needed"},
+		{[]string{"--run", filepath.Join(dir, "nothing"), out + "n"}, "there is no run"}, {[]string{out}, "--run RUN is needed"},
 	} {
 		if status, _, errText := sftui(t, append([]string{"export"}, c.args...)...); status != exitFailure || !strings.Contains(errText, c.want) {
 			t.Errorf("export %v: status %d: %s", c.args, status, errText)
