@@ -66,7 +66,7 @@ type notice struct {
 func newApp(ctx context.Context, o Options) *app {
 	a := &app{ctx: ctx, opt: o, th: newTheme(true), lang: parseLanguage(o.Lang), now: time.Now, page: pageStart,
 		readFolder: os.ReadDir, stat: os.Stat, patience: diskPatience}
-	a.pace.wake = make(chan struct{}, 1)
+	a.pace.wake, a.pace.touched = make(chan struct{}, 1), time.Now()
 	a.start = &startPage{a: a}
 	a.data = newDataPage(a)
 	a.findings = &findingsPage{a: a}
@@ -98,9 +98,11 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case result:
 		return a, m.apply(a)
 	case tea.WindowSizeMsg:
+		a.pace.touch(a.now())
 		a.resize(m.Width, m.Height)
 		return a, a.open().refresh()
 	case tea.BackgroundColorMsg:
+		a.pace.touch(a.now())
 		bare := a.th.bare
 		a.th = newTheme(m.IsDark())
 		a.th.bare = bare
@@ -110,10 +112,13 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		a.pace.touch(a.now())
 		return a, a.press(m)
 	case tea.PasteMsg:
+		a.pace.touch(a.now())
 		return a, a.paste(m.Content)
 	case tea.MouseWheelMsg:
+		a.pace.touch(a.now())
 		return a, a.wheel(m)
 	case tea.MouseClickMsg:
+		a.pace.touch(a.now())
 		return a, a.click(m)
 	}
 	return a, nil

@@ -17,7 +17,7 @@ func TestABareTerminalHasMarks(t *testing.T) {
 	d.send(tea.ColorProfileMsg{Profile: colorprofile.NoTTY})
 	d.press("1").want(openMark+"1 Data", openMark+"tokens").wantSize()
 	d.send(tea.BackgroundColorMsg{}) // the terminal's answer keeps what is known
-	d.press("3").want(openMark+"3 Recipe").wantNot(openMark + "1 Data")
+	d.press("3").want(openMark + "3 Recipe").wantNot(openMark + "1 Data")
 	d.send(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
 	d.wantNot(openMark)
 }

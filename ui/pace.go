@@ -12,14 +12,21 @@ type pace struct {
 	wake    chan struct{} // a key was pressed
 }
 
+// resting reports that nobody has touched anything for a while.
+func (p *pace) resting(now time.Time) bool { return now.Sub(p.touched) >= restAfter }
+
 const (
 	// restBytes is what a second at rest may change, as took counts it; with colours
-	// and moves of the cursor the terminal gets about twice as much.
-	restBytes = 240
+	// and moves of the cursor the terminal gets about twice as much. The charts of a
+	// young run, which each step draws anew, have chartBytes for themselves.
+	restBytes  = 90
+	chartBytes = 180
 	// restAfter is how long after a key pictures come as fast as before.
 	restAfter = 4 * time.Second
 	// restLongest bounds the wait, so that a run is never out of sight.
 	restLongest = 9 * time.Second
+	// restCharts bounds how long charts stand still while the numbers go on.
+	restCharts = 20 * time.Second
 )
 
 // took notes a picture. What a line changes is about what lies between its
@@ -53,7 +60,7 @@ func between(a, b string) int {
 func (p *pace) wait(now time.Time) time.Duration {
 	changed := p.changed
 	p.changed = 0
-	if now.Sub(p.touched) < restAfter {
+	if !p.resting(now) {
 		return pollLive
 	}
 	return min(max(time.Duration(changed)*time.Second/restBytes, pollLive), restLongest)
@@ -66,4 +73,31 @@ func (p *pace) touch(now time.Time) {
 	case p.wake <- struct{}{}:
 	default:
 	}
+}
+
+// stillCharts keeps the picture of the charts while the workbench is at rest:
+// in a young run each step moves all of them.
+type stillCharts struct {
+	of    *tracker
+	w, h  int
+	lines []string
+	until time.Time
+}
+
+// picture is what draw draws, or what it drew lately where that may stand still.
+func (k *stillCharts) picture(a *app, t *tracker, w, h int, draw func() []string) []string {
+	now := a.now()
+	same := k.of == t && k.w == w && k.h == h
+	if same && a.pace.resting(now) && !t.state().Over() && now.Before(k.until) {
+		return k.lines
+	}
+	fresh := draw()
+	changed := 0
+	if same && len(fresh) == len(k.lines) {
+		for i, l := range fresh {
+			changed += between(k.lines[i], l)
+		}
+	}
+	*k = stillCharts{of: t, w: w, h: h, lines: fresh, until: now.Add(min(time.Duration(changed)*time.Second/chartBytes, restCharts))}
+	return fresh
 }

@@ -57,3 +57,37 @@ func TestLiveChartsChangeLittle(t *testing.T) {
 		t.Errorf("%d of %d steps changed most of the picture", moved, more)
 	}
 }
+
+// At rest the charts of a young run stand still for a while and its numbers go
+// on; a key, a new size or the end of the run shows the charts as they are.
+func TestChartsStandStillAtRest(t *testing.T) {
+	d, f := liveRun(t, 120, 40, steps(10))
+	at := clock
+	d.a.now = func() time.Time { return at }
+	d.a.pace.touched = clock.Add(-time.Hour)
+	step := func(n int) string {
+		t.Helper()
+		f.write(run.Event{Kind: run.KindStep, Step: n, Loss: run.Number(float64(n)), GradNorm: 1, LearningRate: 5e-5, TrainedTokens: 2400, Seconds: 2, MicroBatch: 4, Accumulation: 8})
+		at = at.Add(time.Second)
+		d.poll()
+		return d.screen()
+	}
+	step(11)
+	step(12)
+	before := step(13)
+	after := step(14)
+	charts := func(s string) string { return strings.Join(strings.Split(s, "\n")[2:30], "\n") }
+	if charts(before) != charts(after) {
+		t.Error("the charts moved at rest")
+	}
+	d.want("step 14", "loss 14")
+	d.press("k")
+	if charts(d.screen()) == charts(after) {
+		t.Error("a key does not show the charts as they are")
+	}
+	d.a.pace.touched = clock.Add(-time.Hour)
+	at = at.Add(restCharts)
+	if late := step(15); charts(late) == charts(after) {
+		t.Error("the charts never move")
+	}
+}

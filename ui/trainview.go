@@ -19,9 +19,18 @@ func (p *trainPage) view(w, h int) []string {
 		return p.emptyView(w, h)
 	}
 	l := p.layout(w, h)
+	draw := func() []string { return p.chartPanes(l, w) }
+	if p.tune != nil || p.on.series[metricLoss].Len() == 0 { // what is not a chart does not stand still
+		return stack(draw(), p.logLines(l.log.w, l.log.h))
+	}
+	return stack(p.charts.picture(p.a, p.on, w, h, draw), p.logLines(l.log.w, l.log.h))
+}
+
+// chartPanes draws the charts, and live tuning under them.
+func (p *trainPage) chartPanes(l trainLayout, w int) []string {
 	th := p.a.th
 	if p.zoom && p.tune == nil {
-		return stack(p.metricPane(p.chosen(), l.loss.w, l.loss.h, true), p.logLines(l.log.w, l.log.h))
+		return p.metricPane(p.chosen(), l.loss.w, l.loss.h, true)
 	}
 	main := p.metricPane(metricLoss, l.loss.w, l.loss.h, p.pane == 0 && p.tune == nil)
 	if p.tune != nil {
@@ -36,12 +45,12 @@ func (p *trainPage) view(w, h int) []string {
 				main = stack(main, block(strips[i], w, l.strips[i].h))
 			}
 		}
-		return stack(main, p.logLines(l.log.w, l.log.h))
+		return main
 	}
 	if len(strips) == 0 {
-		return stack(main, p.logLines(l.log.w, l.log.h))
+		return main
 	}
-	return stack(beside(main, stack(strips...)), p.logLines(l.log.w, l.log.h))
+	return beside(main, stack(strips...))
 }
 
 // stripPanes draws the small charts that have room; the last one's title says
