@@ -322,6 +322,19 @@ func TestMemoryRefusal(t *testing.T) {
 	}
 }
 
+// What is far beyond the memory is refused before minutes are spent on compiling it.
+func TestMemoryRefusalBeforeCompiling(t *testing.T) {
+	f := newFixture(t, 10)
+	fake := newFake()
+	fake.perPos = 1 << 38
+	if _, err := train(t, f, fake, nil); err == nil || !strings.Contains(err.Error(), "and the device has 1.1 TB free") {
+		t.Errorf("got %v", err)
+	}
+	if n := len(fake.compiled); n != 0 {
+		t.Errorf("%d shapes were compiled first", n)
+	}
+}
+
 func TestReplay(t *testing.T) {
 	f := newFixture(t, 4)
 	path := filepath.Join(t.TempDir(), "batches.json")

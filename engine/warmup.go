@@ -44,6 +44,9 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 		return err
 	}
 	worst, shape := heaviest.batch, heaviest.shape
+	if err := l.refuseEarly(o, heaviest.batch, shape, force); err != nil {
+		return err
+	}
 	if !l.trainer.Compiled(shape) {
 		if err := l.trainer.Prepare(shape); err != nil {
 			return fmt.Errorf("the heaviest micro-batch (rows %s) cannot be compiled: %w", rowList(worst), err)
@@ -60,8 +63,7 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 	if limit == 0 || l.forecast <= int64(limit) {
 		return nil
 	}
-	what := fmt.Sprintf("the heaviest micro-batch (rows %s) needs %s of memory and the device has %s free: lower %s or max_length, or turn on gradient_checkpointing or use_peft (sftui forecast says what each saves)",
-		rowList(worst), Bytes(need), Bytes(int64(limit)), keyMicroBatch)
+	what := tooHeavy(worst, need, int64(limit))
 	if need <= int64(limit) {
 		what = fmt.Sprintf("the heaviest evaluation batch needs %s of memory and the device has %s free: lower per_device_eval_batch_size", Bytes(evaluation), Bytes(int64(limit)))
 	}
@@ -70,6 +72,32 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 		return nil
 	}
 	return fmt.Errorf("%s; --force starts all the same", what)
+}
+
+// surelyTooMuch is how far above the free memory the formula alone refuses a run: compiling a batch that large takes
+// minutes, and below it XLA's own sizes decide.
+const surelyTooMuch = 1.5
+
+// refuseEarly refuses a batch that by the formula is far beyond the memory, before it is compiled.
+func (l *loop) refuseEarly(o *Opened, worst compute.Batch, shape compute.Shape, force bool) error {
+	limit := l.out.limit()
+	if force || o.Estimate == nil || limit == 0 {
+		return nil
+	}
+	need := o.Estimate(shape)
+	if l.state.Accumulation == 1 && o.Alone != nil {
+		need = o.Alone(need)
+	}
+	if float64(need.Total()) <= surelyTooMuch*float64(limit) {
+		return nil
+	}
+	return fmt.Errorf("%s; --force starts all the same", tooHeavy(worst, need.Total(), int64(limit)))
+}
+
+// tooHeavy says that a micro-batch does not fit, in bytes, and what to do.
+func tooHeavy(worst compute.Batch, need, free int64) string {
+	return fmt.Sprintf("the heaviest micro-batch (rows %s) needs %s of memory and the device has %s free: lower %s or max_length, or turn on gradient_checkpointing or use_peft (sftui forecast says what each saves)",
+		rowList(worst), Bytes(need), Bytes(free), keyMicroBatch)
 }
 
 // evaluationPeak forecasts the peak of an evaluation; 0 where there is none or
