@@ -60,7 +60,11 @@ func (l *loop) save(ctx context.Context) error {
 // waitForDisk pauses on a full disk and reports whether to try again.
 func (l *loop) waitForDisk(ctx context.Context, err error) bool {
 	if l.out.snapshot().State != run.Paused {
-		message := fmt.Sprintf("the disk of %s is full: free some space and the run goes on by itself", l.run.Dir)
+		then := "the run goes on by itself"
+		if l.control.stopping() == stopSave {
+			then = "the run saves and ends as asked; stop it once more to end it without a checkpoint"
+		}
+		message := fmt.Sprintf("the disk of %s is full: free some space and %s", l.run.Dir, then)
 		l.out.enter(run.Paused, message)
 		l.out.warn(run.CodeDisk, l.state.Step, fmt.Sprintf("%s (%v)", message, err), nil)
 	}
@@ -177,6 +181,24 @@ func (l *loop) prune() {
 		}
 		left--
 	}
+}
+
+// keepOnlyBest removes the newest checkpoint of a run that is over, where
+// save_total_limit allows one and the best is another, as in transformers.
+func (l *loop) keepOnlyBest() {
+	limit, best := l.recipe.SaveTotalLimit, l.state.Best
+	if limit == nil || *limit != 1 || !l.recipe.LoadBestModelAtEnd || best == nil || best.Step == l.state.Step {
+		return
+	}
+	path := func(step int) string { return l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, step)) }
+	if _, err := os.Stat(filepath.Join(path(best.Step), stateFile)); err != nil {
+		return // the newest is all there is
+	}
+	if err := os.RemoveAll(path(l.state.Step)); err != nil {
+		l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the last checkpoint cannot be removed: %v", err), nil)
+		return
+	}
+	l.out.update(func(s *run.Status) { s.Checkpoint = path(best.Step) })
 }
 
 // readState reads a checkpoint's state file.

@@ -190,7 +190,7 @@ func TestFinalModelIsTheBest(t *testing.T) {
 	for _, only := range []string{"false", "true"} {
 		// The loss falls all the way, so the greatest is the first evaluation's.
 		res, err := train(t, f, newFake(), nil, "eval_strategy=steps", "eval_steps=2", "eval_holdout=0.2", "save_strategy=steps", "save_steps=2", "sample_prompts=null",
-			"save_total_limit=1", "load_best_model_at_end=true", "metric_for_best_model=eval_loss", "greater_is_better=true", "save_only_model="+only)
+			"save_total_limit=2", "load_best_model_at_end=true", "metric_for_best_model=eval_loss", "greater_is_better=true", "save_only_model="+only)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"sftui/engine/run"
@@ -112,5 +114,42 @@ func TestEvalPackingOff(t *testing.T) {
 	}
 	if e := evaluations(t, res.Dir); len(e) == 0 || e[0].Rows != 5 || len(e[0].RowIDs) != 5 {
 		t.Errorf("%+v, want 5 rows", e)
+	}
+}
+
+// A run that is to save and end on a full disk says so, saves when there is
+// room, and ends without a checkpoint when it is asked once more.
+func TestStopOnFullDisk(t *testing.T) {
+	f := newFixture(t, 20)
+	for _, again := range []bool{false, true} {
+		fake, control, dir := newFake(), NewControl(nil), filepath.Join(t.TempDir(), "run")
+		fake.full = 2
+		if again {
+			fake.full = 1000
+		}
+		fake.onMicro = func(step int) {
+			if step == 3 {
+				control.Stop(true)
+			}
+		}
+		res, err := train(t, f, fake, func(o *TrainOptions) {
+			o.RunDir, o.Control = dir, control
+			o.OnEvent = func(e run.Event) {
+				if e.Kind == run.KindWarning && e.Code == run.CodeDisk {
+					if again {
+						control.Stop(false)
+					}
+					control.Resume()
+				}
+			}
+		})
+		w := warnings(t, dir, run.CodeDisk)
+		if len(w) != 1 || !strings.Contains(w[0].Message, "free some space and the run saves and ends as asked; stop it once more") {
+			t.Errorf("%+v", w)
+		}
+		_, missing := os.Stat(filepath.Join(dir, "checkpoint-3", stateFile))
+		if again && (err == nil || missing == nil) || !again && (err != nil || res.State != run.Stopped || missing != nil) {
+			t.Errorf("asked again %v: %v %v, checkpoint: %v", again, res.State, err, missing)
+		}
 	}
 }

@@ -378,6 +378,9 @@ func (l *loop) finish(ctx context.Context) error {
 	l.out.enter(run.Saving, "writing the final model")
 	for {
 		err := writeModel(l.run.Path(run.ModelDir), write)
+		if err == nil {
+			l.keepOnlyBest()
+		}
 		if !errors.Is(err, syscall.ENOSPC) || !l.waitForDisk(ctx, err) {
 			return err
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -104,6 +105,29 @@ func TestRowsKeepTheirNumbers(t *testing.T) {
 		}
 		if len(rows) != want {
 			t.Errorf("%v: %d rows are named, want %d", more, len(rows), want)
+		}
+	}
+}
+
+// A step without trained tokens is an optimizer step on gradients of zero, as in TRL: momentum goes on.
+func TestStepWithoutTrainedTokens(t *testing.T) {
+	f := newFixture(t, 4)
+	batches := filepath.Join(t.TempDir(), "batches.json")
+	text := `[{"input_ids": [[5,6]], "labels": [[5,6]]}, {"input_ids": [[5,6]], "labels": [[-100,-100]]}]`
+	if err := os.WriteFile(batches, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var after [2]*fakeTrainer
+	for i := range after {
+		after[i] = newFake()
+		options := []string{fmt.Sprintf("max_steps=%d", i+1), "gradient_accumulation_steps=1", "lr_scheduler_type=constant"}
+		if _, err := train(t, f, after[i], func(o *TrainOptions) { o.Replay = batches }, options...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for k := range after[0].w {
+		if want := after[0].w[k] - 0.01*0.9*after[0].m[k]; math.Abs(after[1].w[k]-want) > 1e-12 || k == 6 && after[0].m[k] == 0 {
+			t.Errorf("weight %d is %v after the second step, want %v", k, after[1].w[k], want)
 		}
 	}
 }
