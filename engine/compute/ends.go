@@ -137,10 +137,10 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	lse := graph.Add(graph.Log(sum), top)
 	column := graph.Iota(g, shapes.Make(dtypes.Int32, chunk, v), 1)
 	isTarget := graph.Equal(column, graph.BroadcastToDims(graph.InsertAxes(targets, -1), chunk, v))
-	// Looked up rather than summed under isTarget: that would be one more pass over the logits.
-	place := graph.InsertAxes(graph.Max(targets, graph.ScalarZero(g, dtypes.Int32)), -1)
-	row := graph.Iota(g, shapes.Make(dtypes.Int32, chunk, 1), 0)
-	chosen := graph.InsertAxes(graph.Gather(logits, graph.Concatenate([]*graph.Node{row, place}, -1)), -1)
+	chosen := summedUnder(isTarget, logits)
+	if s.dev.Kind == device.CUDA {
+		chosen = lookedUp(logits, targets)
+	}
 	counts := graph.InsertAxes(graph.ConvertDType(graph.GreaterOrEqual(targets, graph.ScalarZero(g, dtypes.Int32)), dtypes.Float32), -1)
 	eps := s.cfg.LabelSmoothing
 	loss := graph.Sub(lse, chosen)
@@ -170,6 +170,20 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 		outputs = append(outputs, s.headGradient(b, dLogits, low, len(outputs)))
 	}
 	return outputs
+}
+
+// summedUnder takes one value of every row of logits [chunk, vocabulary]: on a CPU the sum shares a pass with others.
+func summedUnder(isTarget, logits *graph.Node) *graph.Node {
+	return graph.ReduceAndKeep(graph.Where(isTarget, logits, graph.ZerosLike(logits)), graph.ReduceSum, -1)
+}
+
+// lookedUp takes the same values, row by row: on a GPU the sum would be one more pass over the logits. A target of -1 reads
+// the row's first value.
+func lookedUp(logits, targets *graph.Node) *graph.Node {
+	chunk := targets.Shape().Dimensions[0]
+	column := graph.InsertAxes(graph.Max(targets, graph.ScalarZero(logits.Graph(), dtypes.Int32)), -1)
+	row := graph.Iota(logits.Graph(), shapes.Make(dtypes.Int32, chunk, 1), 0)
+	return graph.InsertAxes(graph.Gather(logits, graph.Concatenate([]*graph.Node{row, column}, -1)), -1)
 }
 
 // headGradient is the head's gradient so far plus this chunk's: dLogits transposed times the normed positions.
