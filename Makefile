@@ -2,7 +2,8 @@
 # make build   bin/sftui
 # make run     the workbench on the default model and the embedded sample data
 # make test    go vet and all tests;  make lint   golangci-lint
-# make terminal  the main job in tmux, by keyboard;  make check   all three
+# make terminal  the main job in tmux, by keyboard;  make check   all of them
+# make cuda    compiles all that trains for a GPU that need not be here
 # make bench   benchmarks of data, training and interface (figures for BENCHMARKS.md)
 
 CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sftui
@@ -33,7 +34,7 @@ endif
 # spend their time in XLA, which the detector does not see into.
 RACE = $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
 
-.PHONY: setup build run test terminal lint bench check clean
+.PHONY: setup build run test terminal lint cuda bench check clean
 
 setup:
 	@$(GO) run ./scripts/setup
@@ -61,7 +62,12 @@ lint: setup
 terminal: build
 	sh scripts/terminal/main_job.sh
 
-check: lint test terminal
+# The programs of an H200, compiled by XLA's CUDA plugin without one.
+cuda: setup
+	$(WITH_PLUGIN) SFTUI_PJRT_CUDA="$${SFTUI_PJRT_CUDA:-$$($(GO) run ./scripts/setup -where cuda-compiler)}" \
+		$(GO) test -count=1 -run 'CompilesForH200|ForecastForH200' ./engine/compute ./engine
+
+check: lint test cuda terminal
 
 bench: build
 	./bin/sftui bench data

@@ -8,17 +8,18 @@ import (
 
 // benchCommand is the line of `sftui bench` in the table of commands.
 func benchCommand() command {
-	return command{name: "bench", usage: "data|train|live|ui …",
+	return command{name: "bench", usage: "data|train|live|ui|compile …",
 		summary: "measure speed and memory", run: runBench}
 }
 
 // benches are the things that can be measured.
 func benches() map[string]func(ctx context.Context, args []string, s streams) error {
 	return map[string]func(ctx context.Context, args []string, s streams) error{
-		"data":  benchData,
-		"train": benchTrain,
-		"live":  benchLive,
-		"ui":    benchUI,
+		"data":    benchData,
+		"train":   benchTrain,
+		"live":    benchLive,
+		"ui":      benchUI,
+		"compile": benchCompile,
 	}
 }
 

@@ -92,8 +92,8 @@ func randomShapes() map[string]map[string]any {
 	}
 }
 
-// benchModel finds the recipe's model, or makes one of a known shape with random weights in a temporary folder.
-func benchModel(ctx context.Context, h engine.Host, shape string, r *recipes.Recipe) (dir string, remove func(), err error) {
+// benchModel finds the recipe's model, or makes one of a known shape in a temporary folder, where asked with random weights.
+func benchModel(ctx context.Context, h engine.Host, shape string, r *recipes.Recipe, withWeights bool) (dir string, remove func(), err error) {
 	remove = func() {}
 	if shape == "" {
 		dir, err = h.ResolveModel(ctx, r.ModelNameOrPath, "")
@@ -107,21 +107,25 @@ func benchModel(ctx context.Context, h engine.Host, shape string, r *recipes.Rec
 		return "", remove, fmt.Errorf("make a model: %w", err)
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
-	if err = writeRandomModel(dir, config); err != nil {
+	if err = writeConfig(dir, config); err == nil && withWeights {
+		err = writeRandomWeights(dir)
+	}
+	if err != nil {
 		remove()
 		return "", func() {}, fmt.Errorf("make a model: %w", err)
 	}
 	return dir, remove, nil
 }
 
-func writeRandomModel(dir string, config map[string]any) error {
+func writeConfig(dir string, config map[string]any) error {
 	data, err := json.Marshal(config)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), data, 0o600); err != nil {
-		return err
-	}
+	return os.WriteFile(filepath.Join(dir, "config.json"), data, 0o600)
+}
+
+func writeRandomWeights(dir string) error {
 	m, err := model.Open(dir)
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func benchTrain(ctx context.Context, args []string, s streams) error {
 		}
 	}
 	h := host(s.err)
-	dir, remove, err := benchModel(ctx, h, a.values["random"], r)
+	dir, remove, err := benchModel(ctx, h, a.values["random"], r, true)
 	if err != nil {
 		return err
 	}

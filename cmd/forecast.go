@@ -15,13 +15,13 @@ import (
 
 // forecastCommand is the line of `sftui forecast` in the table of commands.
 func forecastCommand() command {
-	return command{name: "forecast", usage: "--recipe FILE [key=value …] [--compile] [--device D] [--json]",
+	return command{name: "forecast", usage: "--recipe FILE [key=value …] [--compile] [--device D | --gpu h200] [--json]",
 		summary: "memory and disk that a run needs, and what would need less", run: runForecast}
 }
 
 // runForecast prints a forecast; its status is 1 when the run does not fit.
 func runForecast(ctx context.Context, args []string, s streams) int {
-	a, err := flagSet{values: []string{"recipe", "device"}, switches: []string{"json", "compile"}, options: true}.parse(args)
+	a, err := flagSet{values: []string{"recipe", "device", "gpu"}, switches: []string{"json", "compile"}, options: true}.parse(args)
 	if err == nil {
 		err = a.stray("forecast")
 	}
@@ -35,7 +35,7 @@ func runForecast(ctx context.Context, args []string, s streams) int {
 	if err != nil {
 		return fail(s, "forecast", err)
 	}
-	f, err := engine.MakeForecast(ctx, engine.ForecastOptions{Recipe: r, Host: host(s.err), Compile: a.switches["compile"]}, nil)
+	f, err := engine.MakeForecast(ctx, engine.ForecastOptions{Recipe: r, Host: host(s.err), Compile: a.switches["compile"], GPU: a.values["gpu"]}, nil)
 	if err != nil {
 		return fail(s, "forecast", err)
 	}
@@ -78,7 +78,10 @@ func printForecast(w io.Writer, f *engine.Forecast) error {
 			b.WriteString("  a smaller per_device_eval_batch_size needs less for the evaluation\n")
 		}
 	}
-	if f.LimitBytes > 0 {
+	switch {
+	case f.Described:
+		fmt.Fprintf(&b, "%s has %s, of which a process that has it to itself can use %s\n", f.Device, engine.Bytes(f.DeviceBytes), engine.Bytes(f.LimitBytes))
+	case f.LimitBytes > 0:
 		fmt.Fprintf(&b, "%s has %s, of which others leave %s\n", f.Device, engine.Bytes(f.DeviceBytes), engine.Bytes(f.LimitBytes))
 	}
 	if len(f.Remedies) > 0 {

@@ -14,6 +14,8 @@ import (
 type ForecastOptions struct {
 	Recipe *recipes.Recipe
 	Host   Host
+	// GPU names a GPU that need not be here ("h200") to forecast for, in place of the recipe's device.
+	GPU string
 	// Compile confirms the formula by compiling the heaviest micro-batch.
 	Compile bool
 	// Scanned is the training data where its lengths are known already; nil prepares it.
@@ -41,6 +43,7 @@ type Forecast struct {
 	Model         string       `json:"model"`
 	Data          string       `json:"data"`
 	Device        string       `json:"device"`
+	Described     bool         `json:"described,omitempty"` // the device is a GPU that need not be here
 	Rows          int          `json:"rows"`
 	DroppedRows   int          `json:"dropped_rows"`
 	MicroBatch    int          `json:"per_device_train_batch_size"`
@@ -134,8 +137,7 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 	if err != nil {
 		return err
 	}
-	shapeOf := func(b compute.Batch) compute.Shape { return compute.ShapeOf(b, f.config.MaxLength) }
-	worst, err := worstBatch(rows, order, shapeOf, 0, 1, o.Recipe.PerDeviceEvalBatchSize)
+	worst, err := worstBatch(rows, order, f.fused.ShapesOf(f.config, f.model), 0, 1, o.Recipe.PerDeviceEvalBatchSize)
 	if err != nil {
 		return err
 	}
@@ -151,11 +153,31 @@ func evaluationMemory(m compute.Memory, cuda bool) compute.Memory {
 	return m
 }
 
+// device opens what the forecast is for.
+func (o ForecastOptions) device(ctx context.Context) (*device.Device, error) {
+	if o.GPU == "" {
+		return device.Open(ctx, deviceKind(o.Recipe), o.Host.Plugin)
+	}
+	gpu, err := device.Describe(o.GPU)
+	if err != nil {
+		return nil, err
+	}
+	return gpu.Device(), nil
+}
+
+// open opens the model on it, or for a GPU that is not here.
+func (o ForecastOptions) open(ctx context.Context, c compute.Config) (*Opened, error) {
+	if o.GPU == "" {
+		return o.Host.OpenModel(ctx, deviceKind(o.Recipe), c)
+	}
+	return o.Host.OpenDescribed(ctx, o.GPU, c)
+}
+
 // readDevice opens the device to learn its name and how much memory it has.
 func (f *Forecaster) readDevice(ctx context.Context, o ForecastOptions, out *Forecast) error {
-	dev, err := device.Open(ctx, deviceKind(o.Recipe), o.Host.Plugin)
+	dev, err := o.device(ctx)
 	if err != nil {
-		if o.Compile {
+		if o.Compile || o.GPU != "" {
 			return err
 		}
 		out.Notes = append(out.Notes, fmt.Sprintf("the device cannot be opened, so its memory is unknown: %v", err))
@@ -163,8 +185,9 @@ func (f *Forecaster) readDevice(ctx context.Context, o ForecastOptions, out *For
 	}
 	defer dev.Close()
 	reading := dev.Memory()
+	out.Described = dev.Described()
 	out.Device, out.LimitBytes, out.DeviceBytes = dev.Name, int64(cmp.Or(reading.Free, reading.Limit)), int64(reading.Limit)
-	f.cuda = dev.Kind == device.CUDA
+	f.cuda, f.fused = dev.Kind == device.CUDA, compute.FusedOn(dev)
 	if f.config.DType == "" {
 		f.config.DType = defaultType(dev.Kind)
 	}
@@ -173,7 +196,7 @@ func (f *Forecaster) readDevice(ctx context.Context, o ForecastOptions, out *For
 
 // confirm compiles the heaviest micro-batch and asks for the sizes of its buffers.
 func (f *Forecaster) confirm(ctx context.Context, o ForecastOptions, w Worst) (compute.Memory, error) {
-	opened, err := o.Host.OpenModel(ctx, deviceKind(o.Recipe), f.config)
+	opened, err := o.open(ctx, f.config)
 	if err != nil {
 		return compute.Memory{}, err
 	}

@@ -18,6 +18,7 @@ type Forecaster struct {
 	model  *model.Model
 	config compute.Config
 	cuda   bool
+	fused  compute.Fused // the device's attention
 	rows   *Scanned
 	feed   *outlineFeed
 	order  *Order

@@ -50,7 +50,7 @@ func (f *Forecaster) changed(was, now *recipes.Recipe, worst Worst) (compute.Mem
 	if g.config.DType == "" {
 		g.config.DType = dtype
 	}
-	if now.PerDeviceTrainBatchSize != was.PerDeviceTrainBatchSize || g.config.MaxLength != f.config.MaxLength {
+	if now.PerDeviceTrainBatchSize != was.PerDeviceTrainBatchSize || g.config.MaxLength != f.config.MaxLength || g.config.DType != dtype {
 		options, err := DataOptions(now)
 		if err != nil {
 			return compute.Memory{}, err

@@ -29,7 +29,7 @@ import (
 type Host struct {
 	// ResolveModel returns the folder of a hub id, folder or GGUF file.
 	ResolveModel func(ctx context.Context, nameOrPath, revision string) (dir string, err error)
-	// Plugin returns the folder of the XLA plugin of a kind ("cpu", "cuda").
+	// Plugin returns the folder of the XLA plugin of a kind ("cpu", "cuda", "cuda-compiler").
 	Plugin func(ctx context.Context, kind string) (string, error)
 	// Compiled is a folder where compiled programs are kept for later processes; "" keeps none.
 	Compiled string
@@ -62,6 +62,25 @@ func (h Host) OpenModel(ctx context.Context, kind string, c compute.Config) (*Op
 		return nil, err
 	}
 	dev.KeepCompiled(h.Compiled)
+	return openOn(dev, c)
+}
+
+// OpenDescribed opens a model folder for a GPU that need not be here, by its
+// name: what it compiles tells what it needs, and nothing can be run.
+func (h Host) OpenDescribed(ctx context.Context, name string, c compute.Config) (*Opened, error) {
+	gpu, err := device.Describe(name)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := device.OpenDescribed(ctx, gpu, h.Plugin)
+	if err != nil {
+		return nil, err
+	}
+	return openOn(dev, c)
+}
+
+// openOn opens a model folder on a device, which it takes over.
+func openOn(dev *device.Device, c compute.Config) (*Opened, error) {
 	if c.DType == "" {
 		c.DType = defaultType(dev.Kind)
 	}

@@ -16,8 +16,7 @@ type Worst struct {
 
 // Worst finds the heaviest micro-batch at a batch size.
 func (f *Forecaster) Worst(micro int) (Worst, error) {
-	shapeOf := func(b compute.Batch) compute.Shape { return compute.ShapeOf(b, f.config.MaxLength) }
-	heaviest, err := worstBatch(f.feed, f.order.clone(), shapeOf, 0, f.epochs, micro)
+	heaviest, err := worstBatch(f.feed, f.order.clone(), f.fused.ShapesOf(f.config, f.model), 0, f.epochs, micro)
 	if err != nil {
 		return Worst{}, err
 	}

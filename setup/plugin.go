@@ -15,6 +15,8 @@ import (
 const (
 	CPU  = "cpu"
 	CUDA = "cuda"
+	// CUDACompiler is CUDA's plugin with as much around it as compiling takes, for a GPU that need not be here.
+	CUDACompiler = "cuda-compiler"
 )
 
 const (
@@ -23,6 +25,7 @@ const (
 	cpuReleaseVersion = "v0.114.0" // the one that go-xla 0.4.5 was made for
 	cpuStep           = "XLA's CPU plugin"
 	cudaStep          = "XLA's CUDA plugin"
+	cudaCompilerStep  = "XLA's CUDA compiler"
 )
 
 // Plugin returns the path of XLA's PJRT plugin of a kind (CPU or CUDA), and gets it first where the cache lacks it.
@@ -33,6 +36,8 @@ func Plugin(ctx context.Context, kind string, report Reporter) (path string, err
 		return cpuPlugin(ctx, report)
 	case CUDA:
 		return cudaPlugin(ctx, report)
+	case CUDACompiler:
+		return cudaCompiler(ctx, report)
 	}
 	return "", fmt.Errorf("there is no XLA plugin for %q, only for %s and %s", kind, CPU, CUDA)
 }

@@ -5,7 +5,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 
-	"sftui/engine/device"
 	"sftui/engine/model"
 )
 
@@ -30,16 +29,14 @@ func (c Config) Flash(m *model.Model) bool {
 	return asked && c.DType == bfloat16 && m.HeadDim%8 == 0 && m.HeadDim <= 256
 }
 
-// chooseAttention says what the device, the type and the model allow of what attn_implementation asks for.
-func chooseAttention(dev *device.Device, c Config, m *model.Model) attention {
-	able := dev.Kind == device.CUDA && dev.Backend.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention]
-	if !able || !c.Flash(m) {
+// choose says what the device, the type and the model allow of what attn_implementation asks for.
+func (f Fused) choose(c Config, m *model.Model) attention {
+	switch {
+	case !f.Has || !c.Flash(m):
 		return maskedAttention
-	}
-	switch major, _ := dev.Capability(); {
-	case major >= hopper:
+	case f.Major >= hopper:
 		return raggedAttention
-	case major == 8 && m.HeadDim <= 128:
+	case f.Major == 8 && m.HeadDim <= 128:
 		return rowAttention
 	}
 	return maskedAttention

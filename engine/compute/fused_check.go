@@ -18,7 +18,7 @@ const attentionTolerance = 0.05
 // settleAttention tries the kernel out before anything depends on it. A library that is missing, refuses the call or
 // computes something else costs speed, not the run: XLA computes attention then, and the device's warning says why.
 func (s *Session) settleAttention() {
-	if s.attention == maskedAttention {
+	if s.attention == maskedAttention || s.dev.Described() {
 		return
 	}
 	err := s.tryAttention()

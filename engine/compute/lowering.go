@@ -7,6 +7,8 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 	"github.com/gomlx/go-xla/stablehlo"
+
+	"sftui/engine/device"
 )
 
 // What GoMLX does not offer of XLA, reached through unexported fields of go-xla. Every access checks the field's
@@ -21,10 +23,15 @@ type lowering struct {
 // Builder implements compute.Backend.
 func (l *lowering) Builder(name string) compute.Builder {
 	l.builder = l.Backend.Builder(name)
-	if b, ok := l.builder.(*xla.Builder); ok {
-		return &attentionBuilder{Builder: b}
+	b, ok := l.builder.(*xla.Builder)
+	if !ok {
+		return l.builder
 	}
-	return l.builder
+	attention := &attentionBuilder{Builder: b}
+	if ahead, ok := l.Backend.(*device.Ahead); ok {
+		return &aheadBuilder{attention, ahead}
+	}
+	return attention
 }
 
 // inPlace tells XLA which outputs may take over which inputs' buffers. go-xla donates buffers when they are run, but
@@ -56,6 +63,11 @@ func (l *lowering) inPlace(updates map[int]int) {
 
 // memoryStats returns XLA's own buffer sizes of an executable.
 func memoryStats(exec compute.Executable) (pjrt.ExecutableMemoryUsageStats, bool) {
+	if a, ok := exec.(*aheadExecutable); ok {
+		return pjrt.ExecutableMemoryUsageStats{
+			GeneratedCode: a.needs.Code, Inputs: a.needs.Inputs, Outputs: a.needs.Outputs, Aliases: a.needs.Aliases, Temporary: a.needs.Temporary,
+		}, true
+	}
 	x, ok := exec.(*xla.Executable)
 	if !ok {
 		return pjrt.ExecutableMemoryUsageStats{}, false

@@ -34,18 +34,7 @@ func (s *Session) accumulate(group []*weight, grads []compute.Buffer) error {
 		return nil
 	}
 	defer free(grads...)
-	key := groupKey("add", group)
-	program, err := s.programs.get(key, func() (*program, error) {
-		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
-			var sums []*graph.Node
-			for i, w := range group {
-				total := b.float(fmt.Sprint("total", i), w.shape...)
-				b.update(total, i)
-				sums = append(sums, graph.Add(total, b.float(fmt.Sprint("grad", i), w.shape...)))
-			}
-			return sums
-		})
-	})
+	program, err := s.addProgram(group)
 	if err != nil {
 		return err
 	}
@@ -63,10 +52,39 @@ func (s *Session) accumulate(group []*weight, grads []compute.Buffer) error {
 	return nil
 }
 
+// addProgram adds a group's gradients to those that are there.
+func (s *Session) addProgram(group []*weight) (*program, error) {
+	key := groupKey("add", group)
+	return s.programs.get(key, func() (*program, error) {
+		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
+			var sums []*graph.Node
+			for i, w := range group {
+				total := b.float(fmt.Sprint("total", i), w.shape...)
+				b.update(total, i)
+				sums = append(sums, graph.Add(total, b.float(fmt.Sprint("grad", i), w.shape...)))
+			}
+			return sums
+		})
+	})
+}
+
 // squares returns the sums of the squares of a group's gradients [len(group)], on the device.
 func (s *Session) squares(group []*weight) (compute.Buffer, error) {
+	program, err := s.squaresProgram(group)
+	if err != nil {
+		return nil, err
+	}
+	var inputs []compute.Buffer
+	for _, w := range group {
+		inputs = append(inputs, w.grad)
+	}
+	return one(program.run(inputs...))
+}
+
+// squaresProgram adds up the squares of a group's gradients, each weight's for itself.
+func (s *Session) squaresProgram(group []*weight) (*program, error) {
 	key := groupKey("squares", group)
-	program, err := s.programs.get(key, func() (*program, error) {
+	return s.programs.get(key, func() (*program, error) {
 		return compile(s.dev.Backend, key, func(b *builder) []*graph.Node {
 			var sums []*graph.Node
 			for i, w := range group {
@@ -78,14 +96,6 @@ func (s *Session) squares(group []*weight) (compute.Buffer, error) {
 			return []*graph.Node{graph.Concatenate(sums, 0)}
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	var inputs []compute.Buffer
-	for _, w := range group {
-		inputs = append(inputs, w.grad)
-	}
-	return one(program.run(inputs...))
 }
 
 // totalSquares is the sum of the squares of all gradients. All groups' programs are queued, and their results brought
@@ -208,6 +218,9 @@ func (s *Session) heldMemory(m *Memory, shapes []Shape) {
 				m.Moments += slot.bytes()
 			}
 		}
+	}
+	if s.dev.Described() { // there are no buffers to count
+		m.Weights = s.cfg.WeightBytes(s.model)
 	}
 	for _, shape := range shapes {
 		m.Activations = max(m.Activations, s.activationBytes(shape))

@@ -19,6 +19,8 @@ type program struct {
 	seconds   float64 // to build and compile
 	temporary int64   // bytes XLA allocates while it runs, beside inputs and outputs
 	code      int64   // bytes of machine code
+	// Bytes of inputs, of outputs, and of those outputs that take an input's place.
+	inputs, outputs, aliases int64
 }
 
 // builder creates a program's parameters in the order its inputs are given.
@@ -91,6 +93,7 @@ func compile(backend compute.Backend, name string, build func(b *builder) []*gra
 	p.seconds = time.Since(start).Seconds()
 	if stats, ok := memoryStats(p.exec); ok {
 		p.temporary, p.code = stats.Temporary, stats.GeneratedCode
+		p.inputs, p.outputs, p.aliases = stats.Inputs, stats.Outputs, stats.Aliases
 	}
 	return p, nil
 }

@@ -92,7 +92,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 		s.Close()
 		return nil, err
 	}
-	s.attention, s.kernel = chooseAttention(dev, s.cfg, m), cuDNN
+	s.attention, s.kernel = FusedOn(dev).choose(s.cfg, m), cuDNN
 	dev.UseTF32(c.TF32)
 	s.settleAttention()
 	s.findVariants()

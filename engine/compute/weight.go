@@ -65,8 +65,27 @@ func free(buffers ...compute.Buffer) {
 	}
 }
 
-// load reads the model's weights from its folder onto the device.
+// describe lists the model's weights without reading any.
+func (s *Session) describe() {
+	for _, p := range s.model.Params() {
+		s.add(s.newWeight(p, p.Name))
+	}
+}
+
+// newWeight is a weight of the model, which the checkpoint calls source.
+func (s *Session) newWeight(p model.Param, source string) *weight {
+	return &weight{
+		name: p.Name, shape: p.Shape, trainable: s.trainsWhole(p.Name), decay: s.decays(p.Name), source: source,
+		multiplied: p.Linear || p.Name == model.EmbedName && s.model.Tied,
+	}
+}
+
+// load reads the model's weights from its folder onto the device; a device that is only described gets none.
 func (s *Session) load() error {
+	if s.dev.Described() {
+		s.describe()
+		return nil
+	}
 	checkpoint, err := weights.OpenSafetensors(s.cfg.ModelDir)
 	if err != nil {
 		return err
@@ -81,8 +100,7 @@ func (s *Session) load() error {
 		if err != nil {
 			return err
 		}
-		w := &weight{name: p.Name, shape: p.Shape, trainable: s.trainsWhole(p.Name), decay: s.decays(p.Name), source: name}
-		w.multiplied = p.Linear || p.Name == model.EmbedName && s.model.Tied
+		w := s.newWeight(p, name)
 		if w.value, err = s.loadTensor(checkpoint, name, p.Shape); err != nil {
 			return err
 		}

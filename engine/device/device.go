@@ -22,7 +22,9 @@ const (
 	Auto = "auto" // CUDA where an NVIDIA driver is, else CPU, else Go
 	CPU  = "cpu"  // XLA's CPU plugin
 	CUDA = "cuda" // XLA's CUDA plugin
-	Go   = "go"   // pure Go, no plugin: for tiny models only
+	// CUDACompiler asks a PluginFinder for as much of CUDA as compiling takes, which needs no GPU.
+	CUDACompiler = "cuda-compiler"
+	Go           = "go" // pure Go, no plugin: for tiny models only
 )
 
 // slowWarning is what a user of the pure Go backend should know before starting anything long.
@@ -35,10 +37,11 @@ type Device struct {
 	Name    string // what to show: "CPU (2 cores)", "NVIDIA H200"
 	Warning string // set when the device is much slower than it could be: how much, and why
 
-	plugin string // the file, "" without one
-	mu     sync.Mutex
-	usage  usage
-	gpu    *gpu
+	plugin    string     // the file, "" without one
+	described *Described // the GPU that is not here
+	mu        sync.Mutex
+	usage     usage
+	gpu       *gpu
 }
 
 // PluginFinder returns the PJRT plugin of a kind (CPU or CUDA): its .so, or the folder that holds it.
@@ -198,12 +201,28 @@ func cpuName() string {
 }
 
 // Capability is the compute capability of an NVIDIA GPU, 9 and 0 for an H200; zeros for other devices.
-func (d *Device) Capability() (major, minor int) { return d.gpu.capability() }
+func (d *Device) Capability() (major, minor int) {
+	if d.described != nil {
+		return d.described.Major, d.described.Minor
+	}
+	return d.gpu.capability()
+}
+
+// FusesAttention says whether the backend has a call of cuDNN's attention.
+func (d *Device) FusesAttention() bool {
+	if d.described != nil {
+		return true
+	}
+	return d.Kind == CUDA && d.Backend.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention]
+}
 
 // UseTF32 lets an NVIDIA GPU round the operands of float32 products to TF32, in programs that are compiled afterwards.
 // Bfloat16 products and other devices do not change.
 func (d *Device) UseTF32(on bool) {
-	if backend, ok := d.Backend.(*xla.Backend); ok && d.Kind == CUDA {
+	switch backend := d.Backend.(type) {
+	case *xla.Backend:
+		backend.DotGeneralUseTF32 = on && d.Kind == CUDA
+	case *Ahead:
 		backend.DotGeneralUseTF32 = on
 	}
 }

@@ -40,6 +40,9 @@ func (d *Device) Memory() Reading {
 	r.Limit, r.Free = systemFiles{"/proc", "/sys/fs/cgroup"}.memory(r.RSS)
 	r.CPUPercent = d.usage.percent(cpuTime(), time.Now())
 	r.Used, r.Peak = r.RSS, kibibytes(string(status), "VmHWM:")
+	if d.described != nil {
+		return Reading{RSS: r.RSS, CPUPercent: r.CPUPercent, Limit: d.described.Memory, Free: d.described.Free()}
+	}
 	if d.gpu != nil {
 		d.gpu.read(&r)
 		r.Free = cudaFree(r.Limit, d.usage.others)

@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	where := flag.String("where", "", "get one part (tokenizers, plugin or model) and print its folder")
+	where := flag.String("where", "", "get one part (tokenizers, plugin, model or cuda-compiler) and print its folder")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *where, setup.Print(os.Stderr))
@@ -53,11 +53,16 @@ func plugins(ctx context.Context, report setup.Reporter) (string, error) {
 	return filepath.Dir(path), nil
 }
 
+// cudaCompiler gets what compiling for a GPU takes and returns the plugin; only the tests of `make cuda` ask for it.
+func cudaCompiler(ctx context.Context, report setup.Reporter) (string, error) {
+	return setup.Plugin(ctx, setup.CUDACompiler, report)
+}
+
 // run gets the part that is asked for and prints its folder, or gets all at the same time: one compiles while the
 // others download.
 func run(ctx context.Context, where string, report setup.Reporter) error {
 	if where != "" {
-		for _, p := range parts() {
+		for _, p := range append(parts(), part{"cuda-compiler", cudaCompiler}) {
 			if p.name == where {
 				dir, err := p.get(ctx, report)
 				if err == nil {
@@ -66,7 +71,7 @@ func run(ctx context.Context, where string, report setup.Reporter) error {
 				return err
 			}
 		}
-		return fmt.Errorf("there is no part %q, only tokenizers, plugin and model", where)
+		return fmt.Errorf("there is no part %q, only tokenizers, plugin, model and cuda-compiler", where)
 	}
 	var wg sync.WaitGroup
 	failures := make([]error, len(parts()))
