@@ -161,6 +161,7 @@ func activationBytes(m *model.Model, c compute.Config, shape compute.Shape) int6
 	if !c.GradientCheckpointing {
 		q, kv := int64(m.Config.NumAttentionHeads*m.HeadDim), int64(m.KVHeads*m.HeadDim)
 		perPosition += elementBytes(c)*(2*q+2*kv+2*int64(m.Config.IntermediateSize)) + float32Bytes*hidden
+		perPosition += float32Bytes * int64(m.Config.NumAttentionHeads*shape.Documents) // flash attention's statistics
 	}
 	return perPosition * int64(len(m.LayerKind)) * int64(shape.Positions())
 }

@@ -49,17 +49,16 @@ func (s *Session) blockProgram(mode blockMode, variant int, shape Shape) (*progr
 }
 
 // blockInputs creates the layout's and the weights' parameters, in the order of layoutBuffers and layerBuffers.
-func (s *Session) blockInputs(b *builder, variant int, shape Shape, training bool) (*model.Layer, []*graph.Node) {
+func (s *Session) blockInputs(b *builder, variant int, shape Shape, training bool) (layer *model.Layer, call *fusedCall, trained []*graph.Node) {
 	n, dim := shape.Positions(), s.model.HeadDim
 	l := &model.Layer{
 		Model: s.model, Kind: s.model.Kinds[s.variants[variant].kind], Rows: shape.Rows, Length: shape.Length, DType: s.dtype,
 		Cos: b.float("cos", n, dim), Sin: b.float("sin", n, dim),
 		Weights: map[string]*graph.Node{}, Adapters: map[string]*model.Adapter{},
 	}
-	l.Attend = s.attend(b, shape)
+	l.Attend, call = s.attend(b, shape)
 	random := b.param("random", graph.RNGStateShape.DType, graph.RNGStateShape.Dimensions...)
 	sample := s.variants[variant].sample
-	var trained []*graph.Node
 	for i, p := range s.model.Block {
 		l.Weights[p.Name] = s.weightParam(b, p.Name, sample.base[i])
 		if sample.base[i].trainable {
@@ -77,15 +76,16 @@ func (s *Session) blockInputs(b *builder, variant int, shape Shape, training boo
 		l.Adapters[a.linear] = pair
 		trained = append(trained, pair.A, pair.B)
 	}
-	return l, trained
+	return l, call, trained
 }
 
-// attend creates the parameters of attention, in the order of uploadAttend.
-func (s *Session) attend(b *builder, shape Shape) func(l *model.Layer, q, k, v *graph.Node) *graph.Node {
+// attend creates the parameters of attention, in the order of uploadAttend; the call is nil where XLA computes it.
+func (s *Session) attend(b *builder, shape Shape) (func(l *model.Layer, q, k, v *graph.Node) *graph.Node, *fusedCall) {
 	if shape.Documents > 0 {
-		return s.fusedCall(b, shape).attend
+		call := s.fusedCall(b, shape)
+		return call.attend, call
 	}
-	return model.Packed(b.int("segments", shape.Rows, shape.Length))
+	return model.Packed(b.int("segments", shape.Rows, shape.Length)), nil
 }
 
 // dropout draws a mask of 0 (with probability p) and 1/(1-p).
@@ -100,12 +100,16 @@ func dropout(random *graph.Node, p float64, dims ...int) (next, mask *graph.Node
 // buildForward yields the block's output and, when training keeps them, the results of its matrix products by stage.
 func (s *Session) buildForward(b *builder, variant int, shape Shape, training bool) []*graph.Node {
 	x := b.float("x", shape.Positions(), s.model.Config.HiddenSize)
-	l, _ := s.blockInputs(b, variant, shape, training)
+	l, call, _ := s.blockInputs(b, variant, shape, training)
 	var kept []*graph.Node
 	if training && s.keeps() {
-		l.Cut = func(_ int, n *graph.Node) *graph.Node {
+		keep := func(n *graph.Node) *graph.Node {
 			kept = append(kept, n)
 			return n
+		}
+		l.Cut = func(_ int, n *graph.Node) *graph.Node { return keep(n) }
+		if call != nil {
+			call.keep = keep
 		}
 	}
 	y := s.model.Build(l, x)
@@ -119,7 +123,7 @@ func (s *Session) buildBackward(b *builder, variant int, shape Shape) []*graph.N
 	n, h := shape.Positions(), s.model.Config.HiddenSize
 	x := b.float("x", n, h)
 	dy := b.float("dy", n, h)
-	l, trained := s.blockInputs(b, variant, shape, true)
+	l, call, trained := s.blockInputs(b, variant, shape, true)
 	wrt := append([]*graph.Node{x}, trained...)
 	if !s.keeps() {
 		return graph.Gradient(along(s.model.Build(l, x), dy), wrt...)
@@ -129,7 +133,15 @@ func (s *Session) buildBackward(b *builder, variant int, shape Shape) []*graph.N
 		name := fmt.Sprintf("kept %d.%d", stage, len(cuts[stage]))
 		leaf := b.param(name, computed.DType(), computed.Shape().Dimensions...)
 		cuts[stage] = append(cuts[stage], cut{computed, leaf})
+		if stage == model.StageAttended {
+			call.keptOutput(leaf, s.model.Config.NumAttentionHeads)
+		}
 		return leaf
+	}
+	if call != nil {
+		call.keep = func(statistics *graph.Node) *graph.Node {
+			return b.param("kept statistics", statistics.DType(), statistics.Shape().Dimensions...)
+		}
 	}
 	y := s.model.Build(l, x)
 	return backThrough(along(y, dy), wrt, cuts[:])

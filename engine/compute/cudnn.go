@@ -35,6 +35,9 @@ type ragged struct {
 	// queryOffsets and keyOffsets [rows, documents+1] int32 are where each sequence begins, in elements; nil when a row
 	// is a sequence.
 	queryOffsets, keyOffsets compute.Value
+	// output [rows, length, heads, dim] and statistics are the forward call's of a pass before, for the backward call; nil
+	// where the same program makes both calls.
+	output, statistics compute.Value
 }
 
 // attentionBuilder is go-xla's builder with our call of cuDNN.
@@ -115,9 +118,13 @@ func (f *attentionFunction) FusedScaledDotProductAttentionVJP(query, key, value 
 		return nil, nil, nil, fmt.Errorf("flash attention left %d statistics, not 1", len(states))
 	}
 	keys := c.headsFirst(c.keyHeads)
+	statistics := states[0]
+	if c.output != nil && c.statistics != nil {
+		output, statistics = c.output, c.statistics // the forward call beside has no other use then: XLA leaves it out
+	}
 	results := []shapes.Shape{c.headsFirst(c.heads), keys, keys, shapes.Make(dtypes.Uint8, 0)}
 	layouts := [][]int{headsFirstLayout(), headsFirstLayout(), headsFirstLayout(), nil}
-	outputs, err := f.custom(cuDNNBackward, c.config(true), c.operands(query, key, value, states[0], dOutput, output), results, layouts)
+	outputs, err := f.custom(cuDNNBackward, c.config(true), c.operands(query, key, value, statistics, dOutput, output), results, layouts)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -49,11 +49,22 @@ type fusedCall struct {
 	lengths  *graph.Node // [rows·documents] int32
 	offsets  *graph.Node // [rows·(documents+1)] int32: positions where sequences begin; nil when a row is a sequence
 	kernel   kernel
+	// keep is called with the softmax statistics, which the backward call wants, and returns them as that program knows
+	// them; nil where the backward pass computes attention again.
+	keep func(statistics *graph.Node) *graph.Node
+	made *ragged // the call that attend made, where keep is set
 }
 
 // kernel computes attention of q [rows, length, heads, dim], k and v [rows, length, kv_heads, dim]; its results are
 // undefined in filling.
 type kernel func(c *fusedCall, l *model.Layer, q, k, v *graph.Node) *graph.Node
+
+// keptOutput tells the backward call the output [positions, heads·dim] of the forward pass before, as it was kept.
+func (c *fusedCall) keptOutput(output *graph.Node, heads int) {
+	if c != nil && c.made != nil {
+		c.made.output = backendValue(graph.Reshape(output, c.shape.Rows, c.shape.Length, heads, -1))
+	}
+}
 
 func (s *Session) fusedCall(b *builder, shape Shape) *fusedCall {
 	c := &fusedCall{shape: shape, segments: b.int("segments", shape.Rows, shape.Length), kernel: s.kernel}
@@ -92,9 +103,13 @@ func cuDNN(c *fusedCall, l *model.Layer, q, k, v *graph.Node) *graph.Node {
 		lengths = graph.Reshape(lengths, c.shape.Rows, c.shape.Documents)
 		more.queryOffsets, more.keyOffsets = backendValue(c.elements(q)), backendValue(c.elements(k))
 	}
-	a, _ := graph.BackendFusedScaledDotProductAttention(q, k, v, compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{
+	a, statistics := graph.BackendFusedScaledDotProductAttention(q, k, v, compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{
 		QuerySeqLen: backendValue(lengths), KeyValueSeqLen: backendValue(lengths), Scale: 1, Causal: true, Mask: more,
 	})
+	if c.keep != nil {
+		more.statistics = backendValue(c.keep(statistics[0]))
+		c.made = more
+	}
 	return a
 }
 

@@ -33,6 +33,10 @@ func emulated(c *fusedCall, l *model.Layer, q, k, v *graph.Node) *graph.Node {
 	}
 	a := model.Packed(graph.Reshape(segments, c.shape.Rows, c.shape.Length))(l, flat(q), flat(k), flat(v))
 	a = graph.Reshape(a, q.Shape().Dimensions...)
+	if c.keep != nil { // what is kept has no use here, but its place among the parameters
+		d := q.Shape().Dimensions
+		c.keep(graph.Zeros(g, shapes.Make(dtypes.Float32, c.shape.Rows*c.shape.Documents, d[2], d[1])))
+	}
 	empty := graph.BroadcastToDims(graph.Reshape(graph.Equal(segments, graph.ScalarZero(g, dtypes.Int32)), c.shape.Rows, c.shape.Length, 1, 1), a.Shape().Dimensions...)
 	return graph.Where(empty, graph.BroadcastToDims(graph.Scalar(g, a.DType(), math.NaN()), a.Shape().Dimensions...), a)
 }

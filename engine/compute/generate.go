@@ -164,7 +164,7 @@ func (s *Session) decodeProgram(variant, width, capacity int) (*program, error) 
 			cache := &model.Cache{K: k, V: v, Start: b.int("start")}
 			b.update(k, 1)
 			b.update(v, 2)
-			l, _ := s.blockInputs(b, variant, Shape{Rows: 1, Length: width}, false)
+			l, _, _ := s.blockInputs(b, variant, Shape{Rows: 1, Length: width}, false)
 			l.Attend = cache.Attend
 			y := s.model.Build(l, x)
 			return []*graph.Node{y, cache.K, cache.V}

@@ -236,6 +236,7 @@ func (s *Session) activationBytes(shape Shape) int64 {
 		element := int64(s.dtype.Size())
 		perPosition += element * int64(2*q+2*kv+2*c.IntermediateSize)
 		perPosition += int64(4 * c.HiddenSize)
+		perPosition += int64(4 * c.NumAttentionHeads * shape.Documents) // softmax statistics
 	}
 	return perPosition * int64(len(s.layers)) * int64(shape.Positions())
 }

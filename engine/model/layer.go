@@ -45,8 +45,11 @@ const (
 	stages
 )
 
-// Stages is the number of stages a block may cut at.
-const Stages = stages
+// Stages is the number of stages a block may cut at; StageAttended is the one of attention's result.
+const (
+	Stages        = stages
+	StageAttended = stageAttended
+)
 
 // Positions returns how many positions flat nodes have.
 func (l *Layer) Positions() int { return l.Rows * l.Length }
