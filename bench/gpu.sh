@@ -32,6 +32,7 @@ if [[ -z "${SFTUI:-}" ]]; then
 fi
 work="$(mktemp -d)"
 trap finish EXIT
+[[ -z "${OUT:-}" ]] || mkdir -p "$OUT"
 # XLA's own warnings name the library or version that is missing; they go to the logs.
 export TF_CPP_MIN_LOG_LEVEL="${TF_CPP_MIN_LOG_LEVEL:-1}"
 
