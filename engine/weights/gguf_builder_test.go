@@ -161,12 +161,16 @@ func ramp(n int) []float32 {
 	return out
 }
 
-// littleGGUF is a complete one-layer model of the architecture.
+// littleGGUF is a complete one-layer model of the architecture. Qwen2's heads make up its hidden size, as llama.cpp wants.
 func littleGGUF(arch string) *ggufBuilder {
 	b := &ggufBuilder{}
+	hidden := littleHidden
+	if arch == "qwen2" {
+		hidden = littleHeads * littleHeadDim
+	}
 	b.meta("general.architecture", arch)
 	for key, n := range map[string]uint32{
-		"embedding_length": littleHidden, "feed_forward_length": littleMLP, "block_count": 1, "attention.head_count": littleHeads,
+		"embedding_length": uint32(hidden), "feed_forward_length": littleMLP, "block_count": 1, "attention.head_count": littleHeads,
 		"attention.head_count_kv": littleKVHeads, "attention.key_length": littleHeadDim, "context_length": 128,
 	} {
 		b.meta(arch+"."+key, n)
@@ -189,17 +193,17 @@ func littleGGUF(arch string) *ggufBuilder {
 		b.float32s(name, ramp(n), shape...)
 	}
 	query, key := littleHeads*littleHeadDim, littleKVHeads*littleHeadDim
-	matrix("token_embd.weight", littleVocab, littleHidden)
-	matrix("output_norm.weight", littleHidden)
-	matrix("blk.0.attn_norm.weight", littleHidden)
-	matrix("blk.0.attn_q.weight", query, littleHidden)
-	matrix("blk.0.attn_k.weight", key, littleHidden)
-	matrix("blk.0.attn_v.weight", key, littleHidden)
-	matrix("blk.0.attn_output.weight", littleHidden, query)
-	matrix("blk.0.ffn_norm.weight", littleHidden)
-	matrix("blk.0.ffn_gate.weight", littleMLP, littleHidden)
-	matrix("blk.0.ffn_up.weight", littleMLP, littleHidden)
-	matrix("blk.0.ffn_down.weight", littleHidden, littleMLP)
+	matrix("token_embd.weight", littleVocab, hidden)
+	matrix("output_norm.weight", hidden)
+	matrix("blk.0.attn_norm.weight", hidden)
+	matrix("blk.0.attn_q.weight", query, hidden)
+	matrix("blk.0.attn_k.weight", key, hidden)
+	matrix("blk.0.attn_v.weight", key, hidden)
+	matrix("blk.0.attn_output.weight", hidden, query)
+	matrix("blk.0.ffn_norm.weight", hidden)
+	matrix("blk.0.ffn_gate.weight", littleMLP, hidden)
+	matrix("blk.0.ffn_up.weight", littleMLP, hidden)
+	matrix("blk.0.ffn_down.weight", hidden, littleMLP)
 	switch arch {
 	case "qwen2":
 		matrix("blk.0.attn_q.bias", query)
@@ -212,8 +216,8 @@ func littleGGUF(arch string) *ggufBuilder {
 		b.meta("gemma3.attention.sliding_window", uint32(16))
 		matrix("blk.0.attn_q_norm.weight", littleHeadDim)
 		matrix("blk.0.attn_k_norm.weight", littleHeadDim)
-		matrix("blk.0.post_attention_norm.weight", littleHidden)
-		matrix("blk.0.post_ffw_norm.weight", littleHidden)
+		matrix("blk.0.post_attention_norm.weight", hidden)
+		matrix("blk.0.post_ffw_norm.weight", hidden)
 	}
 	return b
 }

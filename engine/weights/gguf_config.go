@@ -147,10 +147,27 @@ func (g *GGUF) ropeScaling(arch string, c *modelConfig) (map[string]any, error) 
 		if factor <= 0 || !ok {
 			return nil, fmt.Errorf("%s.rope.scaling.type is yarn but factor or original_context_length is missing", arch)
 		}
+		if err := g.plainYarn(arch); err != nil {
+			return nil, err
+		}
 		return map[string]any{"rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original}, nil
 	default:
 		return nil, fmt.Errorf("rope scaling of type %q is not supported", kind)
 	}
+}
+
+// plainYarn refuses a yarn scaling with settings of its own: llama.cpp's defaults are transformers'.
+func (g *GGUF) plainYarn(arch string) error {
+	for _, setting := range []struct {
+		key   string
+		plain float64
+	}{{"attn_factor", 1}, {"yarn_attn_factor", 1}, {"yarn_ext_factor", 1}, {"yarn_beta_fast", 32}, {"yarn_beta_slow", 1}} {
+		key := arch + ".rope.scaling." + setting.key
+		if value, ok := g.Float(key); ok && value != setting.plain && value >= 0 { // below 0 stands for the default
+			return fmt.Errorf("%s is %g: yarn is supported with %g there only", key, value, setting.plain)
+		}
+	}
+	return nil
 }
 
 // llama3Scaling finds the settings whose factors the file stores. The format keeps only the factors; Llama 3 models
@@ -171,7 +188,7 @@ func (g *GGUF) llama3Scaling(c *modelConfig) (map[string]any, error) {
 	if factor == 1 {
 		return nil, nil
 	}
-	for original := 512; original <= 1<<20; original *= 2 {
+	for original := 1; original <= 1<<20; original *= 2 {
 		if matches(stored, llama3Factors(c, factor, original)) {
 			return map[string]any{
 				"rope_type": "llama3", "factor": factor, "low_freq_factor": 1.0, "high_freq_factor": 4.0,

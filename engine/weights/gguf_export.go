@@ -1,25 +1,21 @@
 package weights
 
 import (
-	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // exportedModel is what of a model folder's config.json, generation_config.json and weights goes into a GGUF file.
 type exportedModel struct {
 	modelConfig
-	RopeParameters map[string]any `json:"rope_parameters"`
 
-	dir    string
-	name   string // general.architecture
-	family ggufArchitecture
-	stored *Checkpoint
+	dir     string
+	name    string // general.architecture
+	family  ggufArchitecture
+	context int // positions that llama.cpp computes as transformers does
+	stored  *Checkpoint
 }
 
 // ExportGGUF writes the model of a Hugging Face folder as one GGUF file for llama.cpp and Ollama: weights, tokenizer
@@ -37,26 +33,10 @@ func ExportGGUF(dir, path, dtype string) error {
 
 func openExported(dir string) (*exportedModel, error) {
 	m := &exportedModel{dir: dir}
-	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err != nil {
-		return nil, fmt.Errorf("export GGUF: %w", err)
+	if err := m.readConfig(); err != nil {
+		return nil, err
 	}
-	if err := json.Unmarshal(text, m); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, "config.json"), err)
-	}
-	class := strings.Join(m.Architectures, ", ")
-	found := cmp.Or(map[string]string{"MistralForCausalLM": "LlamaForCausalLM"}[class], class)
-	for name, family := range ggufArchitectures {
-		if family.className == found && !family.gemma {
-			m.name, m.family = name, family
-		}
-	}
-	if m.name == "" {
-		return nil, fmt.Errorf("%s: a GGUF file cannot be written for %s; it can for Llama, Mistral, Qwen2 and Qwen3. The folder itself loads in transformers, and llama.cpp's convert_hf_to_gguf.py takes it", dir, class)
-	}
-	if err := m.complete(); err != nil {
-		return nil, fmt.Errorf("%s: config.json: %w", dir, err)
-	}
+	var err error
 	m.stored, err = OpenSafetensors(dir)
 	if err != nil {
 		return nil, err
@@ -65,25 +45,6 @@ func openExported(dir string) (*exportedModel, error) {
 		m.TieWordEmbeddings = true
 	}
 	return m, nil
-}
-
-// complete fills in what transformers takes as given and brings the rope settings of both spellings to one.
-func (m *exportedModel) complete() error {
-	if m.NumAttentionHeads <= 0 || m.HiddenSize <= 0 || m.NumHiddenLayers <= 0 || m.VocabSize <= 0 {
-		return errors.New("num_attention_heads, hidden_size, num_hidden_layers and vocab_size must be positive numbers")
-	}
-	m.NumKeyValueHeads = cmp.Or(m.NumKeyValueHeads, m.NumAttentionHeads)
-	m.HeadDim = cmp.Or(m.HeadDim, m.HiddenSize/m.NumAttentionHeads)
-	m.MaxPositionEmbeddings = cmp.Or(m.MaxPositionEmbeddings, 2048)
-	m.RMSNormEps = cmp.Or(m.RMSNormEps, 1e-6)
-	if m.RopeParameters != nil {
-		m.RopeScaling = m.RopeParameters
-		if theta, ok := m.RopeParameters["rope_theta"].(float64); ok {
-			m.RopeTheta = theta
-		}
-	}
-	m.RopeTheta = cmp.Or(m.RopeTheta, 10000)
-	return nil
 }
 
 func (m *exportedModel) export(path, dtype string) error {
@@ -131,7 +92,7 @@ func (m *exportedModel) describe(w *ggufWriter, dtype string) {
 		key   string
 		value int
 	}{
-		{"block_count", m.NumHiddenLayers}, {"context_length", m.MaxPositionEmbeddings}, {"embedding_length", m.HiddenSize},
+		{"block_count", m.NumHiddenLayers}, {"context_length", m.context}, {"embedding_length", m.HiddenSize},
 		{"feed_forward_length", m.IntermediateSize}, {"attention.head_count", m.NumAttentionHeads},
 		{"attention.head_count_kv", m.NumKeyValueHeads}, {"attention.key_length", m.HeadDim}, {"attention.value_length", m.HeadDim},
 		{"rope.dimension_count", m.HeadDim}, {"vocab_size", m.VocabSize},
@@ -140,44 +101,6 @@ func (m *exportedModel) describe(w *ggufWriter, dtype string) {
 	}
 	w.set(m.name+".attention.layer_norm_rms_epsilon", float32(m.RMSNormEps))
 	w.set(m.name+".rope.freq_base", float32(m.RopeTheta))
-}
-
-// addRope writes how the rotary embedding is stretched: as metadata, or for Llama 3 as a tensor of factors.
-func (m *exportedModel) addRope(w *ggufWriter) error {
-	number := func(key string) float64 {
-		x, _ := m.RopeScaling[key].(float64)
-		return x
-	}
-	kind, _ := m.RopeScaling["rope_type"].(string)
-	if kind == "" {
-		kind, _ = m.RopeScaling["type"].(string)
-	}
-	switch kind {
-	case "", "default":
-		return nil
-	case "linear":
-		w.set(m.name+".rope.scaling.type", "linear")
-		w.set(m.name+".rope.scaling.factor", float32(number("factor")))
-		return nil
-	case "yarn":
-		w.set(m.name+".rope.scaling.type", "yarn")
-		w.set(m.name+".rope.scaling.factor", float32(number("factor")))
-		original := cmp.Or(int(number("original_max_position_embeddings")), m.MaxPositionEmbeddings)
-		w.set(m.name+".rope.scaling.original_context_length", uint32(original))
-		return nil
-	case "llama3":
-		if number("low_freq_factor") != 1 || number("high_freq_factor") != 4 {
-			return errors.New("rope scaling of type llama3 is written to GGUF with low_freq_factor 1 and high_freq_factor 4 only")
-		}
-		factors := llama3Factors(&m.modelConfig, number("factor"), int(number("original_max_position_embeddings")))
-		values := make([]float32, len(factors))
-		for i, f := range factors {
-			values[i] = float32(f)
-		}
-		w.tensor(Tensor{Name: ropeFactors, DType: F32, Shape: []int{len(values)}}, func() ([]byte, error) { return EncodeFloat32(values, F32) })
-		return nil
-	}
-	return fmt.Errorf("rope scaling of type %q is not written to GGUF", kind)
 }
 
 // addWeights lists every tensor under llama.cpp's name; none of the folder's may be left over.

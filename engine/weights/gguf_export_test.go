@@ -41,6 +41,69 @@ func TestExportGGUF(t *testing.T) {
 	}
 }
 
+// TestExportGGUFConfigs checks what becomes of the keys that published configs have beside a GGUF file's own: a list of
+// end tokens as Llama 3's, keys of sliding windows as Qwen's, keys that are missing. Where layers slide, the context ends
+// with the window, within which llama.cpp computes the same.
+func TestExportGGUFConfigs(t *testing.T) {
+	for _, c := range []struct {
+		arch string
+		edit func(map[string]any)
+		want int
+	}{
+		{"llama", func(m map[string]any) { m["eos_token_id"] = []int{2, 3} }, 64},
+		{"llama", func(m map[string]any) { m["sliding_window"] = 8 }, 64},
+		{"llama", func(m map[string]any) {
+			m["rope_scaling"] = map[string]any{"rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 16}
+		}, 64},
+		{"llama", func(m map[string]any) { delete(m, "max_position_embeddings"); delete(m, "rms_norm_eps") }, 2048},
+		{"llama", func(m map[string]any) { m["architectures"] = []string{mistral}; m["sliding_window"] = nil }, 64},
+		{"llama", func(m map[string]any) { m["architectures"] = []string{mistral}; m["sliding_window"] = 8 }, 8},
+		{"qwen2", func(m map[string]any) {
+			m["sliding_window"] = 8
+			m["use_sliding_window"] = false
+			m["attention_bias"] = true
+		}, 64},
+		{"qwen2", func(m map[string]any) {
+			m["sliding_window"] = 8
+			m["use_sliding_window"], m["max_window_layers"] = true, 1
+		}, 64},
+		{"qwen2", func(m map[string]any) {
+			m["sliding_window"] = 8
+			m["use_sliding_window"], m["max_window_layers"] = true, 0
+		}, 8},
+		{"qwen3", func(m map[string]any) {
+			m["sliding_window"], m["use_sliding_window"] = 8, true
+			m["layer_types"] = []string{"sliding_attention"}
+		}, 8},
+		{"qwen3", func(m map[string]any) {
+			m["rope_scaling"] = map[string]any{"rope_type": "yarn", "factor": 2, "beta_fast": 32}
+		}, 64},
+	} {
+		dir := t.TempDir()
+		folder, path := filepath.Join(dir, "model"), filepath.Join(dir, "model.gguf")
+		if err := ConvertGGUF(littleGGUF(c.arch).write(t), folder, "float32"); err != nil {
+			t.Fatal(err)
+		}
+		editJSON(t, filepath.Join(folder, "config.json"), func(m map[string]any) { m["max_position_embeddings"] = 64; c.edit(m) })
+		if err := ExportGGUF(folder, path, ""); err != nil {
+			t.Fatal(err)
+		}
+		g, err := OpenGGUF(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := g.Int(c.arch + ".context_length"); got != c.want {
+			t.Errorf("%s: context_length %d, want %d", c.arch, got, c.want)
+		}
+		if err := g.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := ConvertGGUF(path, filepath.Join(dir, "again"), ""); err != nil {
+			t.Errorf("%s: what was written is not read: %v", c.arch, err)
+		}
+	}
+}
+
 // TestExportGGUFTypes checks that matrices have the type asked for and vectors float32.
 func TestExportGGUFTypes(t *testing.T) {
 	dir := t.TempDir()
@@ -72,9 +135,14 @@ func TestExportGGUFRefuses(t *testing.T) {
 		want string
 	}{
 		{"config.json", func(m map[string]any) { m["architectures"] = []string{"Gemma3ForCausalLM"} }, "cannot be written for Gemma3ForCausalLM"},
+		{"config.json", func(m map[string]any) { m["architectures"], m["head_dim"] = []string{"Qwen2ForCausalLM"}, 4 }, "heads that add up to hidden_size 6"},
+		{"config.json", func(m map[string]any) { m["architectures"], m["attention_bias"] = []string{"Qwen3ForCausalLM"}, true }, "does not load Qwen3ForCausalLM with attention_bias"},
 		{"config.json", func(m map[string]any) { m["vocab_size"] = 7 }, "has the shape [8 6] where config.json asks for [7 6]"},
 		{"config.json", func(m map[string]any) { m["intermediate_size"] = 9 }, "has the shape [5 6] where config.json asks for [9 6]"},
 		{"config.json", func(m map[string]any) { m["rope_scaling"] = map[string]any{"rope_type": "longrope"} }, `rope scaling of type "longrope"`},
+		{"config.json", func(m map[string]any) {
+			m["rope_scaling"] = map[string]any{"rope_type": "yarn", "factor": 2, "attention_factor": 0.5}
+		}, "attention_factor is 0.5"},
 		{"config.json", func(m map[string]any) { m["num_hidden_layers"] = 0 }, "must be positive numbers"},
 		{"tokenizer.json", func(m map[string]any) { m["pre_tokenizer"] = map[string]any{"type": "Whitespace"} }, "text would be split wrongly"},
 		{"tokenizer.json", func(m map[string]any) { m["model"].(map[string]any)["vocab"] = map[string]any{"late": 8} }, "where the embedding has 8 rows"},

@@ -256,6 +256,22 @@ func TestLlama3ScalingIsFoundFromItsFactors(t *testing.T) {
 	}
 }
 
+// TestYarnOfItsOwn: settings of yarn that llama.cpp computes and nothing here would are refused by their key.
+func TestYarnOfItsOwn(t *testing.T) {
+	for key, value := range map[string]float32{"yarn_beta_fast": 16, "attn_factor": 0.5, "yarn_ext_factor": -1, "yarn_beta_slow": 1} {
+		b := littleGGUF("qwen2")
+		b.meta("qwen2.rope.scaling.type", "yarn")
+		b.meta("qwen2.rope.scaling.factor", float32(4))
+		b.meta("qwen2.rope.scaling.original_context_length", uint32(32))
+		b.meta("qwen2.rope.scaling."+key, value)
+		err := ConvertGGUF(b.write(t), filepath.Join(t.TempDir(), "model"), "auto")
+		plain := value == -1 || value == 1
+		if plain && err != nil || !plain && (err == nil || !strings.Contains(err.Error(), key)) {
+			t.Errorf("%s %g: %v", key, value, err)
+		}
+	}
+}
+
 // TestScoredMerges compares with the merges that transformers derives from the same scored vocabulary.
 func TestScoredMerges(t *testing.T) {
 	text, err := os.ReadFile("testdata/scored_merges.json")
