@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sftui/dataset"
 	"sftui/engine/compute"
@@ -55,7 +56,7 @@ func Export(ctx context.Context, o ExportOptions) error {
 	}
 	options.Merge = o.Merge
 	if o.DType != "" {
-		options.DType = o.DType
+		options.DType, options.PairDType = o.DType, o.DType
 	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -127,6 +128,9 @@ func exportOptions(r *recipes.Recipe, tok *dataset.Tokenizer) (compute.ExportOpt
 		return compute.ExportOptions{}, err
 	}
 	o := compute.ExportOptions{BaseModel: r.ModelNameOrPath, DType: r.Dtype, ChatTemplate: c.template}
+	if name := strings.ToLower(r.ModelNameOrPath); strings.HasSuffix(name, ".gguf") || strings.HasPrefix(name, "~") {
+		o.BaseModel = "" // PEFT loads the folder that this was resolved to, not the name
+	}
 	if o.DType == "auto" {
 		o.DType = ""
 	}

@@ -45,3 +45,23 @@ func TestExportTokens(t *testing.T) {
 		t.Errorf("a token that is not in the vocabulary: %v", err)
 	}
 }
+
+// TestAdapterNamesItsBase checks that an adapter names its base model by something that PEFT can load: not a GGUF file
+// and not a path that only a shell would expand.
+func TestAdapterNamesItsBase(t *testing.T) {
+	f := newFixture(t, 4)
+	tok, err := dataset.OpenTokenizer(f.model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = tok.Close() })
+	for name, want := range map[string]string{"owner/model": "owner/model", "./here": "./here", "/models/Tiny.GGUF": "", "~/models/tiny": ""} {
+		o, err := exportOptions(f.recipe(t, "model_name_or_path="+name), tok)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.BaseModel != want {
+			t.Errorf("the base model of %s is %q, want %q", name, o.BaseModel, want)
+		}
+	}
+}

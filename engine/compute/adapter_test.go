@@ -75,3 +75,42 @@ func TestAdaptersOfPEFT(t *testing.T) {
 		t.Error("half a pair was taken")
 	}
 }
+
+// TestTypesOfAnAdapter: PEFT trains and saves the pairs in float32 whatever the type of the model, and in that what is
+// trained whole.
+func TestTypesOfAnAdapter(t *testing.T) {
+	s := openSession(t, Config{ModelDir: tinyModel(t, nil), LoRA: &LoRAConfig{R: 2, Alpha: 2, TargetModules: []string{"q_proj"}, ModulesToSave: []string{"model.norm"}}})
+	for _, c := range []struct {
+		options      ExportOptions
+		pairs, whole string
+	}{
+		{ExportOptions{}, weights.F32, weights.F32},
+		{ExportOptions{DType: "bfloat16"}, weights.F32, weights.BF16},
+		{ExportOptions{DType: "float16", PairDType: "bfloat16"}, weights.BF16, weights.F16},
+	} {
+		out := t.TempDir()
+		if err := s.Export(out, c.options); err != nil {
+			t.Fatal(err)
+		}
+		saved, err := openAdapter(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range saved.Names() {
+			info, _ := saved.Info(name)
+			want := c.pairs
+			if strings.HasSuffix(name, "model.norm.weight") {
+				want = c.whole
+			}
+			if info.DType != want {
+				t.Errorf("%+v: %s is %s, want %s", c.options, name, info.DType, want)
+			}
+		}
+		if err := saved.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Export(t.TempDir(), ExportOptions{PairDType: "int8"}); err == nil {
+		t.Error("pairs of int8 were written")
+	}
+}

@@ -114,6 +114,7 @@ type GenerateOptions struct {
 // ExportOptions steers Export.
 type ExportOptions struct {
 	DType         string // "float32", "bfloat16", "float16"; empty keeps the source's types
+	PairDType     string // of an adapter's pairs; empty is float32, as PEFT trains and saves them whatever the model's type
 	Merge         bool   // with LoRA: fold the adapters into the weights instead of writing a PEFT adapter
 	BaseModel     string // base_model_name_or_path of an adapter_config.json
 	MaxShardBytes int64  // 0 = 5 GB, as transformers

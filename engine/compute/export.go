@@ -29,10 +29,10 @@ const defaultShardBytes = 5_000_000_000
 // Export writes a folder that transformers loads: the whole model, or with LoRA (and without Merge) an adapter that
 // PEFT loads. dir is created; files in it of the same names are replaced.
 func (s *Session) Export(dir string, o ExportOptions) error {
-	dtype := ""
-	if o.DType != "" {
-		if dtype = weights.DTypeOf(o.DType); dtype == "" {
-			return fmt.Errorf("cannot export as %q: float32, bfloat16 and float16 are possible", o.DType)
+	dtype := weights.DTypeOf(o.DType)
+	for _, name := range []string{o.DType, o.PairDType} {
+		if name != "" && weights.DTypeOf(name) == "" {
+			return fmt.Errorf("cannot export as %q: float32, bfloat16 and float16 are possible", name)
 		}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -218,10 +218,26 @@ func mergeAdapter(w, a, b []float32, r, in int, scale float32) {
 	}
 }
 
-// exportAdapter writes adapter_config.json and adapter_model.safetensors as PEFT does.
+// exportAdapter writes adapter_config.json and adapter_model.safetensors as PEFT does: what was trained whole in the
+// model's type, the pairs in float32 whatever that is.
 func (s *Session) exportAdapter(dir, dtype string, o ExportOptions) error {
-	if dtype == "" {
-		dtype = weights.F32
+	types, err := s.sourceTypes()
+	if err != nil {
+		return err
+	}
+	typeOf := func(w *weight) string {
+		isPair := w.source == ""
+		switch whole := types[w.name]; {
+		case isPair && o.PairDType != "":
+			return weights.DTypeOf(o.PairDType)
+		case isPair:
+			return weights.F32
+		case dtype != "":
+			return dtype
+		case weights.TorchName(whole) != "":
+			return whole
+		}
+		return weights.F32
 	}
 	config, err := json.MarshalIndent(s.adapterConfig(o), "", "  ")
 	if err != nil {
@@ -232,8 +248,8 @@ func (s *Session) exportAdapter(dir, dtype string, o ExportOptions) error {
 	}
 	tensors := func(yield func(weights.Tensor, func() ([]byte, error)) bool) {
 		for _, w := range s.trained() {
-			t := weights.Tensor{Name: peftPrefix + w.name, DType: dtype, Shape: w.shape}
-			if !yield(t, func() ([]byte, error) { return encode(w.value, w.elements(), dtype) }) {
+			t := weights.Tensor{Name: peftPrefix + w.name, DType: typeOf(w), Shape: w.shape}
+			if !yield(t, func() ([]byte, error) { return encode(w.value, w.elements(), t.DType) }) {
 				return
 			}
 		}
