@@ -82,10 +82,15 @@ func forecastDisk(r *recipes.Recipe, info compute.Info, c cadence, steps, stepsP
 }
 
 // exportWidth is the bytes that each value of an exported model takes. known
-// is false where it is as in the model's own files, which may have half.
+// is false where it is as in the model's own files, which may have half, or
+// where an adapter, whose pairs are float32, has modules of another type.
 func exportWidth(r *recipes.Recipe) (width int64, known bool) {
-	if size := weights.ElementSize(weights.DTypeOf(r.Dtype)); size > 0 {
-		return int64(size), true
+	size := int64(weights.ElementSize(weights.DTypeOf(r.Dtype)))
+	switch {
+	case r.UsePeft:
+		return float32Bytes, size == float32Bytes || len(r.LoraModulesToSave) == 0
+	case size > 0:
+		return size, true
 	}
-	return float32Bytes, r.UsePeft // an adapter is float32 unless dtype says otherwise
+	return float32Bytes, false
 }

@@ -52,6 +52,8 @@ func TestDiskForecast(t *testing.T) {
 		{[]string{"dtype=auto"}, cadence{saveEvery: 5}, 1600, 400, 1399},
 		{[]string{"dtype=auto"}, cadence{}, 1600, 400, 199},
 		{[]string{"dtype=float32", "save_only_model=true"}, cadence{saveEvery: 5}, 400, 400, 399},
+		{[]string{"dtype=bfloat16", "use_peft=true"}, cadence{saveEvery: 5}, 1600, 400, 1599},
+		{[]string{"dtype=bfloat16", "use_peft=true", "lora_modules_to_save=[lm_head]"}, cadence{saveEvery: 5}, 1600, 400, 1399},
 	} {
 		d := forecastDisk(f.recipe(t, c.options...), compute.Info{Parameters: 100, Trainable: 100, StateBytes: 800}, c.cadence, 10, 10)
 		if d.Checkpoint != c.checkpoint || d.Export != c.export {
