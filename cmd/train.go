@@ -155,9 +155,22 @@ func trainRecipe(a arguments, o engine.TrainOptions) (*recipes.Recipe, error) {
 	}
 	r, err := recipes.Load(filepath.Join(o.RunDir, run.RecipeFile))
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be resumed: %w", o.RunDir, err)
+		return nil, fmt.Errorf("%s cannot be resumed: %w%s", o.RunDir, err, otherRecipe(o.RunDir))
 	}
 	return r, a.override(r)
+}
+
+// otherRecipe says where a run whose recipe cannot be read has it once more.
+func otherRecipe(dir string) string {
+	folder, err := run.Open(dir)
+	if err != nil {
+		return ""
+	}
+	list, err := folder.Checkpoints()
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	return "; its newest checkpoint has it too: --recipe " + filepath.Join(list[len(list)-1].Path, run.RecipeFile)
 }
 
 // scheduledChanges reads --at STEP:key=value,key=value.

@@ -112,6 +112,12 @@ func (l *loop) writeCheckpoint() (path string, err error) {
 	if l.state.Metrics, err = l.out.events.Sync(); err != nil {
 		return "", err
 	}
+	if err := os.WriteFile(filepath.Join(temporary, run.RecipeFile), l.recipe.YAML(), 0o644); err != nil {
+		return "", err
+	}
+	if l.state.Files, err = marksOf(temporary); err != nil {
+		return "", err
+	}
 	l.state.Version, l.state.CreatedAt = stateVersion, time.Now()
 	l.state.Finger, l.state.Status = l.marks.saved(), l.out.snapshot()
 	data, err := json.MarshalIndent(&l.state, "", "  ")
@@ -119,9 +125,6 @@ func (l *loop) writeCheckpoint() (path string, err error) {
 		return "", err
 	}
 	if err := os.WriteFile(filepath.Join(temporary, stateFile), append(data, '\n'), 0o644); err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(temporary, run.RecipeFile), l.recipe.YAML(), 0o644); err != nil {
 		return "", err
 	}
 	return path, publish(temporary, path)
@@ -213,6 +216,9 @@ func readState(dir string) (state, error) {
 	}
 	if s.Version != stateVersion {
 		return s, fmt.Errorf("%s was written by another version of sftui (format %d, this one reads %d)", dir, s.Version, stateVersion)
+	}
+	if s.Step < 0 || s.Position.Epoch < 0 || s.Position.Offset < 0 || s.MicroBatch < 1 || s.Accumulation < 1 {
+		return s, fmt.Errorf("%s is damaged: it has step %d at row %d of epoch %d with batches of %d × %d", filepath.Join(dir, stateFile), s.Step, s.Position.Offset, s.Position.Epoch, s.MicroBatch, s.Accumulation)
 	}
 	return s, nil
 }

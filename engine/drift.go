@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -67,10 +66,7 @@ func resumeFrom(dir string) (resumePoint, error) {
 	if err != nil {
 		return resumePoint{}, err
 	}
-	p, skipped, err := findResume(folder)
-	if err == nil && p.checkpoint == "" && len(skipped) > 0 {
-		err = fmt.Errorf("%s has no checkpoint that can be read: %s", dir, skipped[0])
-	}
+	p, _, err := findResume(folder)
 	return p, err
 }
 

@@ -81,7 +81,7 @@ func TestDriftsOfDamagedRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Drifts(context.Background(), f.recipe(t, options...), fake.host(f.model), res.Dir)
-	if err == nil || !strings.Contains(err.Error(), "no checkpoint that can be read") || !strings.Contains(err.Error(), stateFile) {
+	if err == nil || !strings.Contains(err.Error(), "no checkpoint to resume from") || !strings.Contains(err.Error(), stateFile) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -99,20 +97,13 @@ func modelFingerprint(dir string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
-// sumFile writes a file's name, size and checksum to h. The checksum is one
-// that processors compute as fast as memory is read, for all of a large model.
+// sumFile writes a file's name, size and checksum to h.
 func sumFile(h io.Writer, path string) error {
-	f, err := os.Open(path)
+	m, err := markOf(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading only
-	sum := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	n, err := io.CopyBuffer(sum, struct{ io.Reader }{f}, make([]byte, 1<<20))
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(h, filepath.Base(path), n, sum.Sum32())
+	_, err = fmt.Fprintln(h, filepath.Base(path), m.Bytes, m.CRC)
 	return err
 }
 

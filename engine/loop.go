@@ -70,7 +70,8 @@ type state struct {
 	EvalDue   *evalDue   `json:"evaluation_due,omitempty"`
 	Metrics   int64      `json:"metrics_bytes"` // length of metrics.jsonl when this was saved
 	Finger    savedMark  `json:"fingerprints"`
-	Status    run.Status `json:"status"` // sums so far: tokens, seconds, lowest loss
+	Files     fileMarks  `json:"files,omitempty"` // of the checkpoint, but for this one
+	Status    run.Status `json:"status"`          // sums so far: tokens, seconds, lowest loss
 	CreatedAt time.Time  `json:"created_at"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"sftui/engine/run"
 	"sftui/recipes"
@@ -20,7 +21,8 @@ type resumePoint struct {
 }
 
 // findResume returns the newest whole checkpoint of a run. One that cannot be
-// read is passed over and named in skipped.
+// read is passed over and named in skipped; it is an error when all are, since
+// to begin again would overwrite what the run has come to.
 func findResume(r *run.Run) (p resumePoint, skipped []string, err error) {
 	list, err := r.Checkpoints()
 	if err != nil {
@@ -34,7 +36,10 @@ func findResume(r *run.Run) (p resumePoint, skipped []string, err error) {
 		}
 		skipped = append(skipped, err.Error())
 	}
-	return resumePoint{}, skipped, nil
+	if len(skipped) > 0 {
+		return resumePoint{}, skipped, fmt.Errorf("%s has no checkpoint to resume from: %s; start a new run in another folder, with model_name_or_path at a checkpoint whose model is whole", r.Dir, strings.Join(skipped, "; "))
+	}
+	return resumePoint{}, nil, nil
 }
 
 // readResume reads one checkpoint's state and recipe.
@@ -46,6 +51,9 @@ func readResume(dir string) (resumePoint, error) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, optimizerDir)); err != nil {
 		return p, fmt.Errorf("%s has no optimizer state (save_only_model), so it cannot be resumed from", dir)
+	}
+	if err := p.state.Files.check(dir, resumesFrom); err != nil {
+		return p, err
 	}
 	p.recipe, err = recipes.Load(filepath.Join(dir, run.RecipeFile))
 	return p, err

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,7 +68,8 @@ func appendTo(t *testing.T, path, text string) {
 	}
 }
 
-// A checkpoint that cannot be read is passed over for the one before it.
+// A checkpoint that cannot be read, or is not what was written, is passed over
+// for the one before it.
 func TestResumePassesOverBrokenCheckpoint(t *testing.T) {
 	f := newFixture(t, 23)
 	options := []string{"save_strategy=steps", "save_steps=2"}
@@ -74,19 +77,91 @@ func TestResumePassesOverBrokenCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fake := newFake()
-	fake.failAt = 6
-	dir := filepath.Join(t.TempDir(), "run")
-	if _, err := train(t, f, fake, func(o *TrainOptions) { o.RunDir = dir }, options...); !errors.Is(err, errFake) {
-		t.Fatal(err)
+	stopped := func(t *testing.T) string {
+		t.Helper()
+		fake := newFake()
+		fake.failAt = 6
+		dir := filepath.Join(t.TempDir(), "run")
+		if _, err := train(t, f, fake, func(o *TrainOptions) { o.RunDir = dir }, options...); !errors.Is(err, errFake) {
+			t.Fatal(err)
+		}
+		return dir
 	}
-	if err := os.WriteFile(filepath.Join(dir, "checkpoint-4", stateFile), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
+	damage := map[string]func(dir string) error{
+		"is not readable": func(dir string) error { return os.WriteFile(filepath.Join(dir, stateFile), []byte("{"), 0o644) },
+		"is damaged: it has step -1": func(dir string) error {
+			s, err := readState(dir)
+			if err != nil {
+				return err
+			}
+			s.Step = -1
+			data, err := json.Marshal(&s)
+			return errors.Join(err, os.WriteFile(filepath.Join(dir, stateFile), data, 0o644))
+		},
+		"is damaged: it has 0 bytes": func(dir string) error { return os.Truncate(optimizerFile(t, dir), 0) },
+		"is damaged: its checksum is": func(dir string) error {
+			data, err := os.ReadFile(optimizerFile(t, dir))
+			if err != nil {
+				return err
+			}
+			data[len(data)-1] ^= 1
+			return os.WriteFile(optimizerFile(t, dir), data, 0o644)
+		},
+		"is missing":             func(dir string) error { return os.Remove(optimizerFile(t, dir)) },
+		"recipe.yaml is damaged": func(dir string) error { return os.WriteFile(filepath.Join(dir, run.RecipeFile), nil, 0o644) },
 	}
-	if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }, options...); err != nil {
-		t.Fatal(err)
+	for want, break4 := range damage {
+		t.Run(want, func(t *testing.T) {
+			dir := stopped(t)
+			if err := break4(filepath.Join(dir, "checkpoint-4")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }, options...); err != nil {
+				t.Fatal(err)
+			}
+			sameSteps(t, steps(t, dir), steps(t, whole.Dir))
+			passed := slices.ContainsFunc(eventsOf(t, dir), func(e run.Event) bool {
+				return e.Code == run.CodeCheckpoint && strings.Contains(e.Message, "checkpoint-4") && strings.Contains(e.Message, want)
+			})
+			if !passed {
+				t.Errorf("no warning names what is broken")
+			}
+		})
 	}
-	sameSteps(t, steps(t, dir), steps(t, whole.Dir))
+	t.Run("none is whole", func(t *testing.T) {
+		dir := stopped(t)
+		before := steps(t, dir)
+		for _, name := range []string{"checkpoint-2", "checkpoint-4"} {
+			if err := os.Remove(optimizerFile(t, filepath.Join(dir, name))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }, options...)
+		if err == nil || !strings.Contains(err.Error(), "no checkpoint to resume from") || !strings.Contains(err.Error(), "checkpoint-2") {
+			t.Errorf("got %v", err)
+		}
+		sameSteps(t, steps(t, dir), before)
+	})
+	t.Run("status", func(t *testing.T) {
+		dir := stopped(t)
+		if err := os.Truncate(filepath.Join(dir, run.StatusFile), 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume = dir, true }, options...); err != nil {
+			t.Fatal(err)
+		}
+		sameSteps(t, steps(t, dir), steps(t, whole.Dir))
+	})
+}
+
+// optimizerFile is the only file of a checkpoint's optimizer.
+func optimizerFile(t *testing.T, checkpoint string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(checkpoint, optimizerDir, "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%v %v", files, err)
+	}
+	return files[0]
 }
 
 func TestResumeRefuses(t *testing.T) {

@@ -386,7 +386,7 @@ func (l *loop) finish(ctx context.Context) error {
 	write := func(dir string) error { return l.trainer.Export(dir, l.export) }
 	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil && l.state.Best.Step != l.state.Step {
 		path := l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Best.Step))
-		if _, err := os.Stat(filepath.Join(path, stateFile)); err != nil {
+		if err := wholeModel(path); err != nil {
 			l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the best model (step %d) cannot be loaded, so the last one is exported: %v", l.state.Best.Step, err), nil)
 		} else {
 			// Its files are copied: with save_only_model there is no state to load the weights back from.
@@ -404,6 +404,15 @@ func (l *loop) finish(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// wholeModel says what is wrong with the model of a checkpoint.
+func wholeModel(checkpoint string) error {
+	s, err := readState(checkpoint)
+	if err != nil {
+		return err
+	}
+	return s.Files.check(checkpoint, exported)
 }
 
 // copyModel copies the model of a checkpoint, without what is there to resume.

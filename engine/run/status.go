@@ -96,7 +96,13 @@ func (r *Run) Status() (Status, error) {
 	}
 	var s Status
 	if err := json.Unmarshal(data, &s); err != nil {
-		return Status{}, fmt.Errorf("%s is not a run's status: %w", r.Path(StatusFile), err)
+		// It is replaced in one step, so no process writes it now: a power cut or a damaged disk left it so.
+		s, eventsErr := r.statusFromEvents()
+		if eventsErr != nil {
+			return Status{}, fmt.Errorf("%s is not a run's status: %w", r.Path(StatusFile), err)
+		}
+		s.Message = fmt.Sprintf("%s cannot be read (%v), so that only its events are known", StatusFile, err)
+		return s, nil
 	}
 	s.Alive = !s.State.Over() && s.processLives()
 	if !s.State.Over() && !s.Alive {
