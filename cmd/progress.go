@@ -3,6 +3,7 @@ package cmd
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -24,7 +25,7 @@ type progress struct {
 	terminal bool
 	drawn    bool // the bar stands on the current line
 	redrawn  time.Time
-	prints   func(step int, last bool) bool
+	prints   func(step int, epochEnded, last bool) bool
 	recipe   *recipes.Recipe
 	status   run.Status
 	phase    string
@@ -33,7 +34,7 @@ type progress struct {
 }
 
 func newProgress(w io.Writer, r *recipes.Recipe) *progress {
-	return &progress{w: w, terminal: setup.IsTerminal(w), recipe: r, prints: func(int, bool) bool { return true }}
+	return &progress{w: w, terminal: setup.IsTerminal(w), recipe: r, prints: func(int, bool, bool) bool { return true }}
 }
 
 // training reports whether steps are being made, so that stopping can save.
@@ -177,7 +178,7 @@ func phaseName(e *run.Event) string {
 func (p *progress) step(e *run.Event) {
 	last := e.Step == e.TotalSteps
 	if !p.terminal {
-		if p.prints(e.Step, last) {
+		if p.prints(e.Step, e.Epoch == math.Trunc(e.Epoch), last) {
 			p.say("%s", p.describe())
 		}
 		return

@@ -69,8 +69,8 @@ func interval(key string, value float64, total int) (int, error) {
 }
 
 // prints reports whether a step is printed where there is no progress bar.
-func (c cadence) prints(step int, last bool) bool {
-	return last || step == 1 && c.logFirst || c.logEvery > 0 && step%c.logEvery == 0
+func (c cadence) prints(step int, epochEnded, last bool) bool {
+	return last || step == 1 && c.logFirst || c.logEpoch && epochEnded || c.logEvery > 0 && step%c.logEvery == 0
 }
 
 // evaluates reports whether to evaluate after a step.
@@ -98,7 +98,7 @@ func (c cadence) saves(step int, epochEnded, last, isBest bool) bool {
 // Prints returns what decides, for a recipe and so many steps in all, whether
 // a step is worth a line of a log: logging_strategy, logging_steps and
 // logging_first_step. Every step is recorded whatever it says.
-func Prints(r *recipes.Recipe, total int) (func(step int, last bool) bool, error) {
+func Prints(r *recipes.Recipe, total int) (func(step int, epochEnded, last bool) bool, error) {
 	c, err := newCadence(r, total)
 	return c.prints, err
 }

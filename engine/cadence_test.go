@@ -23,15 +23,15 @@ func TestCadence(t *testing.T) {
 			{step: 1}, {step: 2, prints: true}, {step: 3, epochEnded: true}, {step: 4, prints: true, save: true},
 			{step: 6, prints: true, evals: true}, {step: 7, best: true}, {step: 7, last: true, prints: true, evals: true, save: true},
 		}},
-		"epochs": {cadence{evalEpoch: true, saveEpoch: true, evalDelay: 2}, []at{
-			{step: 4, epoch: 2}, {step: 5, epochEnded: true, epoch: 1, save: true}, {step: 10, epochEnded: true, epoch: 2, evals: true, save: true},
+		"epochs": {cadence{logEpoch: true, evalEpoch: true, saveEpoch: true, evalDelay: 2}, []at{
+			{step: 4, epoch: 2}, {step: 5, epochEnded: true, epoch: 1, prints: true, save: true}, {step: 10, epochEnded: true, epoch: 2, prints: true, evals: true, save: true},
 		}},
 		"best": {cadence{logFirst: true, saveBest: true}, []at{
 			{step: 1, prints: true}, {step: 2, best: true, save: true}, {step: 3, epochEnded: true}, {step: 4, last: true, prints: true},
 		}},
 	} {
 		for _, a := range c.at {
-			prints, evals, save := c.cadence.prints(a.step, a.last), c.cadence.evaluates(a.step, a.epochEnded, a.last, a.epoch), c.cadence.saves(a.step, a.epochEnded, a.last, a.best)
+			prints, evals, save := c.cadence.prints(a.step, a.epochEnded, a.last), c.cadence.evaluates(a.step, a.epochEnded, a.last, a.epoch), c.cadence.saves(a.step, a.epochEnded, a.last, a.best)
 			if prints != a.prints || evals != a.evals || save != a.save {
 				t.Errorf("%s, %+v: prints %t, evaluates %t, saves %t", name, a, prints, evals, save)
 			}

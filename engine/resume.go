@@ -49,11 +49,11 @@ func readResume(dir string) (resumePoint, error) {
 	if p.state, err = readState(dir); err != nil {
 		return p, err
 	}
-	if _, err := os.Stat(filepath.Join(dir, optimizerDir)); err != nil {
-		return p, fmt.Errorf("%s has no optimizer state (save_only_model), so it cannot be resumed from", dir)
-	}
 	if err := p.state.Files.check(dir, resumesFrom); err != nil {
 		return p, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, optimizerDir)); err != nil {
+		return p, fmt.Errorf("%s has no optimizer state (save_only_model), so it cannot be resumed from", dir)
 	}
 	p.recipe, err = recipes.Load(filepath.Join(dir, run.RecipeFile))
 	return p, err
