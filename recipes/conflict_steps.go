@@ -6,9 +6,14 @@ import "fmt"
 func stepRules() []rule {
 	return []rule{
 		{"nothing-to-do", SeverityError, "num_train_epochs max_steps", func(r *Recipe) *clash {
-			return when(r.NumTrainEpochs == 0 && r.MaxSteps <= 0,
+			return when(r.NumTrainEpochs == 0 && r.MaxSteps < 0,
 				"num_train_epochs 0 without max_steps is a run of no steps.",
 				"num_train_epochs 为 0 且没有设置 max_steps，运行不含任何训练步。", "num_train_epochs", "3")
+		}},
+		{"max-steps-zero", SeverityError, "max_steps", func(r *Recipe) *clash {
+			return when(r.MaxSteps == 0,
+				"max_steps 0 is not the same as unset: transformers then makes one step with a learning rate of 0 and ends. Leave it at -1, and num_train_epochs decides.",
+				"max_steps 为 0 不等于未设置：transformers 会以学习率 0 走一步后结束。请保持 -1，由 num_train_epochs 决定长度。", "max_steps", "-1")
 		}},
 		{"max-steps-wins", SeverityNote, "max_steps num_train_epochs", func(r *Recipe) *clash {
 			return when(r.MaxSteps > 0 && r.IsSet("num_train_epochs"),

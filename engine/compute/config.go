@@ -31,13 +31,14 @@ type Config struct {
 	NEFTuneAlpha   float64 // neftune_noise_alpha, 0 = off
 }
 
-// OptimizerConfig is the optimizer with the names and meanings of TrainingArguments.
+// OptimizerConfig is the optimizer with the names and meanings of TrainingArguments. Without a Name it is adamw_torch with
+// its usual betas and epsilon; with one they are what they say, since a beta of 0 is a value too.
 type OptimizerConfig struct {
-	Name        string  // optim, one of OptimizerNames; empty is adamw_torch
+	Name        string  // optim, one of OptimizerNames
 	Args        string  // optim_args: "key=value, key=value", read by sgd, adagrad, rmsprop and ademamix
-	Beta1       float64 // adam_beta1, 0 = 0.9
-	Beta2       float64 // adam_beta2, 0 = 0.999
-	Epsilon     float64 // adam_epsilon, 0 = 1e-8
+	Beta1       float64 // adam_beta1
+	Beta2       float64 // adam_beta2
+	Epsilon     float64 // adam_epsilon
 	WeightDecay float64
 	// DecayAll applies weight decay to norms and biases too, which TRL's trainer does not.
 	DecayAll bool

@@ -103,16 +103,11 @@ func OptimizerNames() []string {
 
 // check fills in defaults and finds the optimizer.
 func (c *OptimizerConfig) check() error {
-	if c.Name == "" || c.Name == "adamw_hf" {
+	switch c.Name {
+	case "":
+		c.Name, c.Beta1, c.Beta2, c.Epsilon = "adamw_torch", 0.9, 0.999, 1e-8
+	case "adamw_hf":
 		c.Name = "adamw_torch"
-	}
-	for _, d := range []struct {
-		value     *float64
-		otherwise float64
-	}{{&c.Beta1, 0.9}, {&c.Beta2, 0.999}, {&c.Epsilon, 1e-8}} {
-		if *d.value == 0 {
-			*d.value = d.otherwise
-		}
 	}
 	if c.Beta1 < 0 || c.Beta1 >= 1 || c.Beta2 < 0 || c.Beta2 >= 1 || c.Epsilon < 0 || c.WeightDecay < 0 {
 		return fmt.Errorf("adam_beta1 %g and adam_beta2 %g must be at least 0 and below 1, adam_epsilon %g and weight_decay %g not negative",

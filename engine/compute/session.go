@@ -235,8 +235,8 @@ func (c *Config) check() error {
 	default:
 		return fmt.Errorf("attn_implementation %q is not supported: sdpa, eager and flash_attention_2 are", c.Attention)
 	}
-	if c.LabelSmoothing < 0 || c.LabelSmoothing >= 1 {
-		return fmt.Errorf("label_smoothing_factor is %g; it must be at least 0 and below 1", c.LabelSmoothing)
+	if c.LabelSmoothing < 0 || c.LabelSmoothing > 1 {
+		return fmt.Errorf("label_smoothing_factor is %g; it must be from 0 to 1", c.LabelSmoothing)
 	}
 	if c.NEFTuneAlpha < 0 {
 		return fmt.Errorf("neftune_noise_alpha is %g; it must not be negative", c.NEFTuneAlpha)
