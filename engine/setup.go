@@ -160,7 +160,7 @@ func ComputeConfig(r *recipes.Recipe, dir string) compute.Config {
 	c := compute.Config{
 		ModelDir: dir, Attention: r.AttnImplementation, DType: r.Arithmetic(),
 		GradientCheckpointing: r.GradientCheckpointing,
-		Seed:                  int64(r.Seed), LabelSmoothing: r.LabelSmoothingFactor,
+		Seed:                  int64(r.Seed), LabelSmoothing: r.LabelSmoothingFactor, DFT: r.LossType == "dft",
 		Optimizer: compute.OptimizerConfig{
 			Name: r.Optim, Args: r.OptimArgs, Beta1: r.AdamBeta1, Beta2: r.AdamBeta2, Epsilon: r.AdamEpsilon, WeightDecay: r.WeightDecay,
 		},

@@ -19,11 +19,6 @@ func Optimizers() []string {
 // them there and here together.
 func ourRules() []rule {
 	return []rule{
-		{"loss-not-supported", SeverityError, "loss_type", func(r *Recipe) *clash {
-			return when(r.LossType == "dft",
-				"loss_type dft is not supported by sftui; nll is the usual loss.",
-				"sftui 不支持 loss_type dft；nll 是通常的损失。", "loss_type", "nll")
-		}},
 		{"optimizer-not-supported", SeverityError, "optim", func(r *Recipe) *clash {
 			return when(!slices.Contains(Optimizers(), r.Optim),
 				fmt.Sprintf("optim %s is not supported by sftui; adamw_torch is, and adamw_bnb_8bit and adafactor need less memory.", r.Optim),

@@ -133,7 +133,6 @@ func TestConflicts(t *testing.T) {
 		{"accumulation-twice", SeverityError, "gradient_accumulation_steps: 2\naccelerator_config: {gradient_accumulation_kwargs: {num_steps: 4}}"},
 		{"hub-without-name", SeverityNote, "push_to_hub: true"},
 		{"not-supported", SeverityWarning, "fp16: true"},
-		{"loss-not-supported", SeverityError, "loss_type: dft"},
 		{"optimizer-not-supported", SeverityError, "optim: lomo"},
 		{"optimizer-args-unread", SeverityWarning, "optim: adamw_torch\noptim_args: momentum=0.9"},
 		{"sampling-not-supported", SeverityError, "train_sampling_strategy: batch_rebalance"},

@@ -27,7 +27,8 @@ type Config struct {
 	Optimizer      OptimizerConfig
 	LoRA           *LoRAConfig
 	Seed           int64   // LoRA's initial A, dropout and NEFTune noise
-	LabelSmoothing float64 // label_smoothing_factor
+	LabelSmoothing float64 // label_smoothing_factor; nothing with DFT, as in TRL
+	DFT            bool    // loss_type dft: each token's loss counts by the probability that it has
 	NEFTuneAlpha   float64 // neftune_noise_alpha, 0 = off
 }
 

@@ -111,7 +111,7 @@ func (s *Session) putProgram(positions, chunk int) (*program, error) {
 //
 // Outputs: loss [chunk], right [chunk]; with gradients also dh [chunk, hidden], then the norm's gradient when it is
 // trained, then total plus the head's gradient when that is trained. The loss of a position is lse - logit[target],
-// so its gradient by the logits is softmax - onehot, written out here because GoMLX would keep the logits twice.
+// so its gradient by the logits is softmax - onehot (DFT multiplies both), written out here because GoMLX would keep the logits twice.
 func (s *Session) headProgram(chunk int, gradients bool) (*program, error) {
 	key := fmt.Sprintf("head %d %v", chunk, gradients)
 	return s.programs.get(key, func() (*program, error) {
@@ -142,13 +142,17 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 		chosen = lookedUp(logits, targets)
 	}
 	counts := graph.InsertAxes(graph.ConvertDType(graph.GreaterOrEqual(targets, graph.ScalarZero(g, dtypes.Int32)), dtypes.Float32), -1)
-	eps := s.cfg.LabelSmoothing
+	eps, share := s.cfg.LabelSmoothing, counts
 	loss := graph.Sub(lse, chosen)
+	if s.cfg.DFT {
+		// A token's probability is a factor that has no gradient of its own.
+		eps, share = 0, graph.Mul(counts, graph.Exp(graph.Neg(graph.Mul(loss, counts))))
+	}
 	if eps > 0 {
 		mean := graph.ReduceAndKeep(logits, graph.ReduceMean, -1)
 		loss = graph.Add(graph.MulScalar(loss, 1-eps), graph.MulScalar(graph.Sub(lse, mean), eps))
 	}
-	loss = graph.Mul(loss, counts)
+	loss = graph.Mul(loss, share)
 	right := graph.Mul(graph.ConvertDType(graph.GreaterOrEqual(chosen, top), dtypes.Float32), counts)
 	outputs := []*graph.Node{graph.Squeeze(loss, -1), graph.Squeeze(right, -1)}
 	if !gradients {
@@ -159,7 +163,7 @@ func (s *Session) buildHead(b *builder, chunk int, gradients bool) []*graph.Node
 	if eps > 0 {
 		dLogits = graph.AddScalar(dLogits, -eps/float64(v))
 	}
-	dLogits = toDType(graph.Mul(dLogits, counts), s.dtype)
+	dLogits = toDType(graph.Mul(dLogits, share), s.dtype)
 	dNormed := graph.Dot(dLogits, lowTable).WithOutputDType(dtypes.Float32).General([]int{1}, nil, []int{0}, nil)
 	wrt := []*graph.Node{h}
 	if s.norm.trainable {
