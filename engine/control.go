@@ -51,6 +51,16 @@ func (c Change) values() map[string]string {
 	return v
 }
 
+// waiting are the values that the status of a run has of a change which is not
+// in force yet, enough to ask for it again.
+func (c Change) waiting() map[string]string {
+	v := c.values()
+	if c.Force {
+		v[keyForce] = "true"
+	}
+	return v
+}
+
 // String lists the options of the change by name.
 func (c Change) String() string {
 	var parts []string
@@ -149,6 +159,7 @@ type Control struct {
 	snapshot func() run.Status
 	vet      func(Change) (total int64, err error) // forecasts a change, nil before the run is set up
 	taken    func(Change)                          // takes a change over at once, nil before that
+	note     func(Change)                          // writes down what waits until then
 }
 
 // NewControl returns a control for one run. kill ends the process at once.
@@ -220,8 +231,12 @@ func (c *Control) set(change Change) (total int64, err error) {
 		change = c.pending.merge(change)
 	}
 	taken := c.taken
+	note := c.note
 	if taken == nil {
 		c.pending = &change
+		if note != nil {
+			note(change)
+		}
 	}
 	c.mu.Unlock()
 	if taken != nil {
@@ -295,11 +310,23 @@ func (c *Control) withStatus(reply run.Reply) run.Reply {
 	return reply
 }
 
-// attach tells the control about the run it controls.
-func (c *Control) attach(base float64, fixed bool, snapshot func() run.Status) {
+// attach tells the control about the run it controls. note writes down a change
+// that waits for the run to be set up, so that it outlives the process.
+func (c *Control) attach(base float64, fixed bool, snapshot func() run.Status, note func(Change)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base, c.fixed, c.snapshot = base, fixed, snapshot
+	c.base, c.fixed, c.snapshot, c.note = base, fixed, snapshot, note
+}
+
+// goOn asks again for what was not in force yet when a resumed run ended; what
+// was asked for since wins.
+func (c *Control) goOn(old Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending != nil {
+		old = old.merge(*c.pending)
+	}
+	c.pending = &old
 }
 
 // stopping is how the run was asked to end, if it was.

@@ -51,11 +51,17 @@ func (t *tuner) ask(c Change) {
 	t.wanted, t.looked, t.chases, t.told, t.slowest, t.err = &c, false, 0, false, 0, nil
 	t.start()
 	t.mu.Unlock()
-	pending := c.values()
-	if c.Force {
-		pending[keyForce] = "true"
+	t.out.waits(c)
+}
+
+// waiting are the values of the change that is not in force yet, nil without one.
+func (t *tuner) waiting() map[string]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.wanted == nil {
+		return nil
 	}
-	t.out.update(func(s *run.Status) { s.Pending = pending })
+	return t.wanted.waiting()
 }
 
 // start runs the goroutine that prepares; the caller holds mu.
@@ -252,7 +258,8 @@ func (l *loop) takeChanges() error {
 
 // refuse leaves a live change out; the run goes on as it was.
 func (l *loop) refuse(c Change, why error) {
-	l.out.update(func(s *run.Status) { s.Pending = nil })
+	waiting := l.tuner.waiting()
+	l.out.update(func(s *run.Status) { s.Pending = waiting })
 	message := fmt.Sprintf("%s is left out: %v", c, why)
 	l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: run.ChangeRefused, Changes: c.values(), Message: message})
 	l.out.warn(run.CodeMemory, l.state.Step, message, nil)
@@ -286,11 +293,11 @@ func (l *loop) apply(c Change) {
 			l.state.ScheduleStride = rest / float64(left)
 		}
 	}
-	forecast := l.tuner.peaks.total(l.state.MicroBatch)
+	forecast, waiting := l.tuner.peaks.total(l.state.MicroBatch), l.tuner.waiting()
 	l.out.update(func(s *run.Status) {
 		s.TotalSteps, s.LearningScale = l.state.TotalSteps, l.state.LearningScale
 		s.MicroBatch, s.Accumulation = l.state.MicroBatch, l.state.Accumulation
-		s.Pending = nil
+		s.Pending = waiting
 		if forecast > 0 {
 			s.MemoryForecast = uint64(forecast)
 		}

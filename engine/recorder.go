@@ -68,6 +68,11 @@ func (r *recorder) update(change func(*run.Status)) {
 	r.write(false)
 }
 
+// waits writes down a change that is not in force yet.
+func (r *recorder) waits(c Change) {
+	r.update(func(s *run.Status) { s.Pending = c.waiting() })
+}
+
 // write replaces run.json; the caller holds mu. A failure (a full disk) must
 // not stop training, and the next write may work again.
 func (r *recorder) write(durable bool) {

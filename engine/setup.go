@@ -263,8 +263,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	return t.checkDisk(l, perEpoch)
 }
 
-// addTuner opens the loop to live changes. One that waited when a resumed run
-// ended is asked for again.
+// addTuner opens the loop to live changes.
 func (t *training) addTuner(l *loop) {
 	epochs := 1
 	if l.recipe.MaxSteps <= 0 {
@@ -277,9 +276,6 @@ func (t *training) addTuner(l *loop) {
 	l.tuner = &tuner{
 		trainer: l.trainer, feed: l.feed, order: l.order.clone(), out: l.out, peaks: p,
 		at: l.state.Position, micro: l.state.MicroBatch, accumulation: l.state.Accumulation,
-	}
-	if t.pending != nil {
-		l.tuner.ask(*t.pending)
 	}
 	l.control.serve(p.vet, l.tuner.ask)
 }

@@ -198,7 +198,6 @@ type training struct {
 	data     *trainingData
 	loop     *loop
 	skipped  []string // checkpoints that could not be read, and why
-	pending  *Change  // asked for when the resumed run ended, and not in force yet
 	accepted bool     // a resume passed its checks; from here the folder is ours to write
 }
 
@@ -252,7 +251,7 @@ func (t *training) openFolder() error {
 	if err := run.WriteFileAtomic(t.folder.Path(run.RecipeFile), t.o.Recipe.YAML(), true); err != nil {
 		return fmt.Errorf("write the effective recipe: %w", err)
 	}
-	t.o.Control.attach(t.o.Recipe.LearningRate, t.o.Replay != "", t.out.snapshot)
+	t.o.Control.attach(t.o.Recipe.LearningRate, t.o.Replay != "", t.out.snapshot, t.out.waits)
 	t.server, err = t.folder.Listen(t.o.Control.Handle)
 	return err
 }
@@ -282,10 +281,10 @@ func (t *training) takeOver() error {
 		if err != nil {
 			return fmt.Errorf("%s: pending change: %w", t.folder.Path(run.StatusFile), err)
 		}
-		t.pending = &c
+		t.o.Control.goOn(c)
 	}
 	carried := t.resume.state.Status
-	carried.Pending = nil
+	carried.Pending = old.Pending // until it is asked for again
 	carried.Started, carried.Resumes, carried.Parent = old.Started, old.Resumes+1, old.Parent
 	carried.State, carried.Message, carried.Arguments = run.Starting, "", t.o.Arguments
 	carried.Export, carried.Checkpoint = "", t.resume.checkpoint

@@ -330,3 +330,78 @@ func TestPendingChangeSurvives(t *testing.T) {
 	}
 	checkEpochs(t, steps(t, res.Dir), f.rows, 4)
 }
+
+// A change that is asked for while the run is being set up outlives its process too, also where a resumed one dies there
+// again.
+func TestPendingChangeSurvivesSetup(t *testing.T) {
+	f := newFixture(t, 64)
+	dir := filepath.Join(t.TempDir(), "run")
+	dies := func(resume bool, asked *Change) {
+		t.Helper()
+		_, err := train(t, f, newFake(), func(o *TrainOptions) {
+			o.RunDir, o.Resume, o.Control = dir, resume, NewControl(nil)
+			o.Host.open = func(context.Context, string, compute.Config) (*Opened, error) {
+				if asked != nil {
+					if err := o.Control.Set(*asked); err != nil {
+						t.Error(err)
+					}
+				}
+				return nil, errFake
+			}
+		})
+		if !errors.Is(err, errFake) {
+			t.Fatal(err)
+		}
+	}
+	dies(false, &Change{MicroBatch: 8, Accumulation: 1})
+	dies(true, nil)
+	dies(true, &Change{Accumulation: 2})
+	control := NewControl(nil)
+	if err := control.Set(Change{LearningScale: 0.5}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.RunDir, o.Resume, o.Control = dir, true, control }); err != nil {
+		t.Fatal(err)
+	}
+	changes := changesOf(t, dir, run.ChangeApplied)
+	if len(changes) != 1 || changes[0].Changes[keyMicroBatch] != "8" || changes[0].Changes[keyAccumulation] != "2" || changes[0].Changes[keyScale] != "0.5" {
+		t.Errorf("applied: %+v", changes)
+	}
+}
+
+// A change with a step of its own does not make a run forget one that waits.
+func TestPendingChangeOutlivesAnother(t *testing.T) {
+	f := newFixture(t, 64)
+	fake, control, dir := newFake(), NewControl(nil), filepath.Join(t.TempDir(), "run")
+	release, asked := make(chan struct{}), false
+	fake.slow = func(s compute.Shape) {
+		if s.Rows == 8 {
+			<-release
+		}
+	}
+	fake.onMicro = func(step int) {
+		if step == 2 && !asked {
+			asked = true
+			if err := control.Set(Change{MicroBatch: 8, Accumulation: 1}); err != nil {
+				t.Error(err)
+			}
+		}
+		if step == 5 {
+			r, err := run.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, err := r.Status(); err != nil || s.LearningScale != 0.5 || s.Pending[keyMicroBatch] != "8" {
+				t.Errorf("beside a learning rate scaled by %v, %+v waits (%v)", s.LearningScale, s.Pending, err)
+			}
+			close(release)
+			fake.onMicro = nil
+		}
+	}
+	_, err := train(t, f, fake, func(o *TrainOptions) {
+		o.RunDir, o.Control, o.Changes = dir, control, []Change{{Step: 4, LearningScale: 0.5}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
