@@ -17,6 +17,22 @@ func TestOptimizersOfRecipes(t *testing.T) {
 	}
 }
 
+// What the recipe's checks let through as optim_args, the engine takes, and the other way round.
+func TestOptimizerArgsOfRecipes(t *testing.T) {
+	keys := []string{"momentum", "dampening", "nesterov", "weight_decay", "lr_decay", "eps", "alpha", "centered", "beta1", "beta2", "beta3", "initial_accumulator_value"}
+	for _, optim := range []string{"sgd", "adagrad", "rmsprop", "ademamix", "paged_ademamix_32bit"} {
+		for _, key := range keys {
+			r := recipes.Default()
+			r.Optim, r.OptimArgs = optim, key+"=0"
+			clash := slices.ContainsFunc(r.Conflicts(), func(c recipes.Conflict) bool { return c.ID == "optimizer-args" })
+			c := ComputeConfig(r, t.TempDir())
+			if err := c.Optimizer.Check(); (err != nil) != clash {
+				t.Errorf("%s %s=0: a conflict is %v, the engine says %v", optim, key, clash, err)
+			}
+		}
+	}
+}
+
 // Where the evaluations set the learning rate, a resumed run cannot change them.
 func TestAdaptiveScheduleFixesEvaluations(t *testing.T) {
 	saved, now := recipes.Default(), recipes.Default()

@@ -25,10 +25,11 @@ func ourRules() []rule {
 				fmt.Sprintf("sftui 不支持 optim %s；支持 adamw_torch，而 adamw_bnb_8bit 与 adafactor 更省显存。", r.Optim), "optim", "adamw_torch")
 		}},
 		{"optimizer-args-unread", SeverityWarning, "optim_args optim", func(r *Recipe) *clash {
-			return when(r.OptimArgs != "" && slices.Contains(Optimizers(), r.Optim) && !slices.Contains([]string{"sgd", "adagrad", "rmsprop", "ademamix", "paged_ademamix_32bit"}, r.Optim),
+			return when(r.OptimArgs != "" && slices.Contains(Optimizers(), r.Optim) && optimizerSettings(r.Optim) == nil,
 				fmt.Sprintf("optim %s does not read optim_args; adam_beta1, adam_beta2, adam_epsilon and weight_decay set it.", r.Optim),
 				fmt.Sprintf("optim %s 不读取 optim_args；请用 adam_beta1、adam_beta2、adam_epsilon 与 weight_decay 设置。", r.Optim), "optim_args", "null")
 		}},
+		{"optimizer-args", SeverityError, "optim_args optim", optimizerArgs},
 		{"sampling-not-supported", SeverityError, "train_sampling_strategy", func(r *Recipe) *clash {
 			return when(r.TrainSamplingStrategy == "batch_rebalance",
 				fmt.Sprintf("train_sampling_strategy %s is not supported by sftui: it balances the work of several devices, and training runs on one.", r.TrainSamplingStrategy),

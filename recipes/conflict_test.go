@@ -134,6 +134,7 @@ func TestConflicts(t *testing.T) {
 		{"hub-without-name", SeverityNote, "push_to_hub: true"},
 		{"not-supported", SeverityWarning, "fp16: true"},
 		{"optimizer-not-supported", SeverityError, "optim: lomo"},
+		{"optimizer-args", SeverityError, "optim: sgd\noptim_args: momentum"},
 		{"optimizer-args-unread", SeverityWarning, "optim: adamw_torch\noptim_args: momentum=0.9"},
 		{"sampling-not-supported", SeverityError, "train_sampling_strategy: batch_rebalance"},
 		{"unknown-tracker", SeverityError, "report_to: [wandb, wandbb]"},

@@ -2,6 +2,7 @@ package compute
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,8 +102,8 @@ func OptimizerNames() []string {
 	return names
 }
 
-// check fills in defaults and finds the optimizer.
-func (c *OptimizerConfig) check() error {
+// Check fills in defaults and says what no optimizer can do.
+func (c *OptimizerConfig) Check() error {
 	switch c.Name {
 	case "":
 		c.Name, c.Beta1, c.Beta2, c.Epsilon = "adamw_torch", 0.9, 0.999, 1e-8
@@ -186,6 +187,9 @@ func (c *OptimizerConfig) args(keys map[string]any) error {
 		switch into := keys[key].(type) {
 		case *float64:
 			*into, err = strconv.ParseFloat(value, 64)
+			if err == nil && (math.IsNaN(*into) || math.IsInf(*into, 0) || *into < 0 && key != "dampening") {
+				err = strconv.ErrRange
+			}
 		case *bool:
 			*into = slices.Contains([]string{"true", "1", "yes"}, strings.ToLower(value))
 		default:
@@ -194,7 +198,7 @@ func (c *OptimizerConfig) args(keys map[string]any) error {
 			}
 		}
 		if err != nil {
-			return fmt.Errorf("optim_args: %s needs a number, found %q", key, value)
+			return fmt.Errorf("optim_args: %s needs a number that is not negative, found %q", key, value)
 		}
 	}
 	return nil

@@ -241,7 +241,7 @@ func (c *Config) check() error {
 	if c.NEFTuneAlpha < 0 {
 		return fmt.Errorf("neftune_noise_alpha is %g; it must not be negative", c.NEFTuneAlpha)
 	}
-	if err := c.Optimizer.check(); err != nil {
+	if err := c.Optimizer.Check(); err != nil {
 		return err
 	}
 	return c.LoRA.check()
