@@ -407,21 +407,22 @@ func (p *picture) compose(yTicks []float64) []string {
 	return lines
 }
 
+// bridge is how many blanks between two cells of a part are painted with them:
+// more escape sequences would be more bytes than so many blanks.
+const bridge = 12
+
 // composeRow writes one row of cells, joining neighbours of the same part so
 // that few escape sequences are needed.
 func (p *picture) composeRow(b *strings.Builder, y int) {
 	var run []rune
+	blanks := 0 // behind the run
 	part := Part(-1)
 	flush := func() {
-		if len(run) == 0 {
-			return
-		}
-		if part < 0 {
-			b.WriteString(string(run))
-		} else {
+		if len(run) > 0 {
 			b.WriteString(p.o.Paint(part, string(run)))
 		}
-		run = run[:0]
+		b.WriteString(strings.Repeat(" ", blanks))
+		run, blanks = run[:0], 0
 	}
 	for x := range p.grid.w {
 		i := y*p.grid.w + x
@@ -432,9 +433,16 @@ func (p *picture) composeRow(b *strings.Builder, y int) {
 		if m, ok := p.marks[i]; ok {
 			r, next = m.r, m.p
 		}
-		if next != part {
+		switch {
+		case next < 0:
+			blanks++
+			continue
+		case next != part || blanks > bridge:
 			flush()
 			part = next
+		}
+		for ; blanks > 0; blanks-- {
+			run = append(run, ' ')
 		}
 		run = append(run, r)
 	}

@@ -278,3 +278,37 @@ func TestLabelAtTheRightEdge(t *testing.T) {
 		t.Errorf("the labels are missing:\n%s", strings.Join(lines, "\n"))
 	}
 }
+
+// A stretch of few blanks is painted with what stands around it, a long one is
+// not: either costs the fewer bytes. Nothing on the screen moves for it.
+func TestShortGapsArePaintedInOneStretch(t *testing.T) {
+	for _, c := range []struct {
+		apart   float64 // columns between two points that stand alone
+		painted int
+	}{{bridge + 1, 1}, {bridge + 2, 2}} {
+		nan := math.NaN()
+		s := &Series{}
+		for _, p := range [][2]float64{{0, 1}, {1, nan}, {2 * c.apart, 1}, {2*c.apart + 1, nan}, {79, nan}} {
+			s.Append(p[0], p[1])
+		}
+		o := Options{Width: 40, Height: 1, NoAxes: true, XMin: 0, XMax: 79, Lines: []Line{{Series: s}}}
+		plain := Render(o)[0]
+		var runs []string
+		o.Paint = func(_ Part, s string) string {
+			runs = append(runs, s)
+			return "<" + s + ">"
+		}
+		got := Render(o)[0]
+		if bare := strings.NewReplacer("<", "", ">", "").Replace(got); bare != plain || dots([]string{plain}) != 2 {
+			t.Errorf("%g columns apart: painted %q, plain %q", c.apart, got, plain)
+		}
+		if len(runs) != c.painted {
+			t.Errorf("%g columns apart: %d stretches are painted, not %d: %q", c.apart, len(runs), c.painted, got)
+		}
+		for _, r := range runs {
+			if strings.TrimSpace(r) != r {
+				t.Errorf("%g columns apart: blanks at an end are painted: %q", c.apart, got)
+			}
+		}
+	}
+}
