@@ -142,7 +142,7 @@ func generalKeys() []binding {
 		{p, onKeys("?", "", "?"), "all keys", nil, do(func(a *app) { a.help() })},
 		{p, onKeys(":", "", ":", "ctrl+k"), "find a command by name", nil, do(func(a *app) { a.palette() })},
 		{p, onKeys("ctrl+l", "", "ctrl+l"), "log of the run and of the native libraries", nil, do(func(a *app) { a.showLog() })},
-		{p, onKeys("ctrl+o", "", "ctrl+o"), "English or 中文", nil, do(func(a *app) { a.switchLanguage() })},
+		{p, onKeys("ctrl+o", "", "ctrl+o"), "English or 中文", nil, func(a *app) tea.Cmd { return a.switchLanguage() }},
 		{p, onKeys("q", "quit", "q"), "leave; a run goes on", nil, func(a *app) tea.Cmd { return a.quit() }},
 		{p, onKeys("ctrl+c", "", "ctrl+c"), "leave from anywhere", nil, func(a *app) tea.Cmd { return a.quit() }},
 		{p, onKeys("ctrl+z", "", "ctrl+z"), "suspend; fg comes back", nil, func(*app) tea.Cmd { return tea.Suspend }},
@@ -168,12 +168,13 @@ func (a *app) applies(b binding) bool {
 // its own are shown.
 func (a *app) footKeys() []binding {
 	var out []binding
-	_, alive := a.train.live()
+	taken := map[string]bool{} // by what is open, as c by the crosshair
 	for _, b := range a.keys {
-		if b.page == pageData && a.data.set == nil { // the page says what to press
+		if !a.applies(b) || taken[b.Keys()[0]] {
 			continue
 		}
-		if b.Help().Desc == "" || !a.applies(b) || a.page == pageTrain && tuning(a) && b.when == nil || !alive && b.steers() {
+		taken[b.Keys()[0]] = true
+		if b.Help().Desc == "" || a.page == pageTrain && tuning(a) && b.when == nil || a.idle(b) {
 			continue
 		}
 		out = append(out, b)
@@ -181,8 +182,35 @@ func (a *app) footKeys() []binding {
 	return out
 }
 
-// steers reports whether a binding is for a live run: the last line shows it
-// only while there is one.
+// idle reports whether a key has nothing to work on now. It still says so when
+// it is pressed, but the last line leaves it out.
+func (a *app) idle(b binding) bool {
+	_, alive := a.train.live()
+	k := b.Keys()[0]
+	switch b.page {
+	case anyPage:
+		return k == "g" && alive
+	case pageData: // the page says what to press
+		return a.data.set == nil
+	case pageFindings:
+		return len(a.findings.all()) == 0 && k != "r"
+	case pageRecipe:
+		r := a.recipe
+		return r.r == nil || k == "f" && len(r.conflicts) == 0 || k == "u" && len(r.undo) == 0
+	case pageTrain:
+		if b.steers() {
+			return !alive
+		}
+		return b.when == nil && !a.train.charted()
+	case pageRuns:
+		return len(a.runs.all) == 0
+	case pageSamples:
+		return k != "c" && len(a.samples.prompts()) == 0
+	}
+	return false
+}
+
+// steers reports whether a binding is for a live run.
 func (b binding) steers() bool {
 	return b.page == pageTrain && b.when == nil && strings.Contains("t s p x X", b.Keys()[0])
 }
@@ -210,7 +238,11 @@ func (a *app) helpLines(first pageID, w int) []string {
 		var keys []string
 		for _, b := range a.keys {
 			if b.page == p {
-				keys = append(keys, "  "+a.th.paint(inkKey, fit(b.spelled(), 20))+" "+a.t(b.help))
+				lead := "  " + a.th.paint(inkKey, fit(b.spelled(), 20)) + " "
+				for _, l := range wrap(a.t(b.help), w-width(lead)) {
+					keys = append(keys, lead+l)
+					lead = strings.Repeat(" ", width(lead))
+				}
 			}
 		}
 		if len(keys) > 0 {
@@ -307,14 +339,19 @@ func (p *trainPage) logText() string {
 	return b.String()
 }
 
-// switchLanguage goes to the other language.
-func (a *app) switchLanguage() {
+// switchLanguage goes to the other language. Findings are written in the one
+// that was spoken when they were looked for, so they are looked for again.
+func (a *app) switchLanguage() tea.Cmd {
 	if a.lang == english {
 		a.lang = chinese
 	} else {
 		a.lang = english
 	}
 	a.data.flow = nil
+	if _, alive := a.train.live(); alive { // the check waits for its end, and begins then by itself
+		return nil
+	}
+	return a.findings.restart()
 }
 
 // KeyTable is the key table as Markdown, for the documentation.

@@ -74,15 +74,21 @@ func layoutData(w, h int, histogram bool) dataLayout {
 // recipeLayout is the Recipe page: options, explanation, conflicts.
 type recipeLayout struct{ options, explain, conflicts, forecast rect }
 
-// layoutRecipe divides the Recipe page; conflicts is empty when there are none,
-// and the forecast needs a large terminal.
+// recipeColumn is how wide the options are in a page of w cells.
+func recipeColumn(w int) int {
+	if w < compactBelow {
+		return w
+	}
+	left, _ := rect{0, 0, w, 1}.columns(0.46, 52)
+	return left.w
+}
+
+// layoutRecipe divides the Recipe page; conflicts is how many lines they want,
+// 0 when there are none, and the forecast needs a large terminal.
 func layoutRecipe(w, h, conflicts int, forecast bool) recipeLayout {
 	r := rect{0, 0, w, h}
 	var l recipeLayout
-	need := 0
-	if conflicts > 0 {
-		need = min(2+conflicts*2, max(4, h/3))
-	}
+	need := min(conflicts, max(4, h/3))
 	if w < compactBelow {
 		l.options, r = r.rows(max(6, (h-need)/2))
 		l.explain, l.conflicts = r.rows(r.h - need)

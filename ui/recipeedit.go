@@ -51,9 +51,39 @@ func (p *recipePage) typedSearch(k tea.KeyPressMsg) tea.Cmd {
 	default:
 		p.search.press(k)
 		p.query = p.search.String()
+		p.rebuild()
+		p.list.Select(p.nearestName(), len(p.rows))
+		return nil
 	}
 	p.rebuild()
 	return nil
+}
+
+// nearestName is the line of the option whose name fits what is searched best:
+// it is that name, begins with it, has it, or has it in its explanation only.
+func (p *recipePage) nearestName() int {
+	q := strings.ToLower(strings.TrimSpace(p.query))
+	best, at := 4, p.list.Cursor()
+	if q == "" {
+		return at
+	}
+	for i, row := range p.rows {
+		rank := 3
+		switch {
+		case row.key == "":
+			continue
+		case row.key == q:
+			rank = 0
+		case strings.HasPrefix(row.key, q):
+			rank = 1
+		case strings.Contains(row.key, q):
+			rank = 2
+		}
+		if rank < best {
+			best, at = rank, i
+		}
+	}
+	return at
 }
 
 // startEdit opens the chosen option: a switch is turned, a choice is listed, a

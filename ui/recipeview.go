@@ -9,7 +9,11 @@ import (
 
 // layout divides the page; the conflicts pane is there when there are any.
 func (p *recipePage) layout(w, h int) recipeLayout {
-	return layoutRecipe(w, h, len(p.conflicts), p.a.opt.Forecast != nil)
+	need := 0
+	if len(p.conflicts) > 0 {
+		need = 2 + len(p.conflictLines(recipeColumn(w)-2))
+	}
+	return layoutRecipe(w, h, need, p.a.opt.Forecast != nil)
 }
 
 // view draws the Recipe page.
@@ -330,6 +334,20 @@ func (p *recipePage) conflictPane(w, h int) []string {
 			nErr++
 		}
 	}
+	lines := p.conflictLines(w - 2)
+	title := a.plural(len(p.conflicts), "%s conflict", "%s conflicts")
+	if nErr > 0 {
+		title += " · " + th.paint(inkError, "✗ "+a.tf("%d would end the run", nErr))
+	}
+	if len(lines) > h-2 {
+		title += " · " + th.paint(inkDim, a.t("n next"))
+	}
+	return th.pane(title, lines, w, h, false)
+}
+
+// conflictLines are the conflicts in w cells, the one that f fixes first.
+func (p *recipePage) conflictLines(w int) []string {
+	a, th := p.a, p.a.th
 	var lines []string
 	for n := range p.conflicts {
 		i := (p.atFix + n) % len(p.conflicts)
@@ -341,8 +359,7 @@ func (p *recipePage) conflictPane(w, h int) []string {
 		case recipes.SeverityWarning:
 			mark, color = "▲", inkWarn
 		}
-		text := wrap(p.say(c), w-6)
-		for k, l := range text {
+		for k, l := range wrap(p.say(c), w-4) {
 			lead := "  "
 			if k == 0 {
 				lead = mark + " "
@@ -357,14 +374,7 @@ func (p *recipePage) conflictPane(w, h int) []string {
 			lines = append(lines, "   "+th.paint(inkKey, key)+th.paint(inkDim, " "+a.tf("set %s to %s", c.Fix.Key, c.Fix.Value)))
 		}
 	}
-	title := a.plural(len(p.conflicts), "%s conflict", "%s conflicts")
-	if nErr > 0 {
-		title += " · " + th.paint(inkError, "✗ "+a.tf("%d would end the run", nErr))
-	}
-	if len(lines) > h-2 {
-		title += " · " + th.paint(inkDim, a.t("n next"))
-	}
-	return th.pane(title, lines, w, h, false)
+	return lines
 }
 
 // trimNumber writes a bound without trailing zeros.

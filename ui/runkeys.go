@@ -45,7 +45,7 @@ func trainKeys() []binding {
 		{p, onKeys("← →", "", "left", "h"), "pan to earlier steps", nil, func(a *app) tea.Cmd { return a.train.side(-1) }},
 		{p, onKeys("→", "", "right", "l"), "pan to later steps", nil, func(a *app) tea.Cmd { return a.train.side(1) }},
 		{p, onKeys("f", "", "f", "esc", "0"), "show all steps and follow the newest", nil, func(a *app) tea.Cmd { return a.train.follow() }},
-		{p, onKeys("y", "log", "y"), "logarithmic scale of the chosen chart on or off", nil, do(func(a *app) { a.train.turnLog() })},
+		{p, onKeys("y", "log scale", "y"), "logarithmic scale of the chosen chart on or off", nil, do(func(a *app) { a.train.turnLog() })},
 		{p, onKeys("[ ]", "smoothing", "]"), "smoothen the loss more", nil, func(a *app) tea.Cmd { return a.train.smoothen(1) }},
 		{p, onKeys("[", "", "["), "smoothen the loss less", nil, func(a *app) tea.Cmd { return a.train.smoothen(-1) }},
 		{p, onKeys("r", "", "r"), "show or hide the raw loss behind the smoothed one", nil, do(func(a *app) { a.train.hideRaw = !a.train.hideRaw })},

@@ -78,7 +78,13 @@ func (p *trainPage) logLines(w, h int) []string {
 	}
 	steps := t.series[metricLoss].Len() > 0
 	if p.cursor != nil && steps {
-		add(inkAccent, p.cursorLine())
+		lines := []string{p.cursorLine()}
+		if h > 2 { // there is room to say it all
+			lines = wrap(lines[0], w-2)
+		}
+		for _, l := range lines {
+			add(inkAccent, l)
+		}
 	}
 	if st := t.status; t.known && st.State == run.Failed && st.Message != "" && steps {
 		add(inkError, "✗ "+firstLine(st.Message))

@@ -34,6 +34,7 @@ var chineseFrame = map[string]string{
 	"everywhere":     "所有页面",
 	"Which command?": "哪个命令？",
 	"log":            "日志",
+	"log scale":      "对数坐标",
 	"What native libraries print here goes to %s": "本机库的输出写在 %s",
 	"No run is open.": "没有打开的训练。",
 	"Colours: green and underlined is trained, grey is not, violet is a special token, red and struck out is cut off. ▲ warns, ✗ will fail.": "颜色：绿色加下划线为参与训练，灰色为不参与，紫色为特殊词元，红色加删除线为被截断。▲ 为警告，✗ 会失败。",

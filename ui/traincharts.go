@@ -71,7 +71,7 @@ func (p *trainPage) crosshair() tea.Cmd {
 		p.cursor = nil
 		return nil
 	}
-	if p.on == nil || p.on.series[metricLoss].Len() == 0 {
+	if !p.charted() {
 		return p.a.say(inkWarn, p.a.t("There is no step to look at yet."))
 	}
 	_, hi := p.whole()

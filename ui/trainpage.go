@@ -44,6 +44,9 @@ func (p *trainPage) live() (run.Status, bool) {
 	return p.on.status, true
 }
 
+// charted reports whether there are charts: the first step has come.
+func (p *trainPage) charted() bool { return p.on != nil && p.on.series[metricLoss].Len() > 0 }
+
 // runEventsMsg is what a look at a run's folder found.
 type runEventsMsg struct {
 	gen     int
