@@ -8,9 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"sftui/dataset"
+	"sftui/engine/compute"
 	"sftui/engine/run"
 )
 
@@ -362,5 +365,40 @@ func TestReplay(t *testing.T) {
 		if _, err := train(t, f, newFake(), func(o *TrainOptions) { o.Replay = path }); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.text, err, c.want)
 		}
+	}
+}
+
+// A step that waits long for a shape that no step had says so in the run's
+// state, and that it trains again when the shape is there.
+func TestWaitForANewShapeIsTold(t *testing.T) {
+	f := newFixture(t, 64)
+	fake := newFake()
+	told := make(chan struct{})
+	var once sync.Once
+	var stepped atomic.Bool
+	fake.slow = func(compute.Shape) {
+		if stepped.Load() { // ahead of a step that comes later
+			once.Do(func() { <-told })
+		}
+	}
+	var after []string // phases from the first one on that is told while steps are made
+	res, err := train(t, f, fake, func(o *TrainOptions) {
+		o.OnEvent = func(e run.Event) {
+			if e.Kind == run.KindStep {
+				stepped.Store(true)
+			}
+			if e.Kind != run.KindPhase || e.Step < 1 || e.Phase == string(run.Saving) {
+				return
+			}
+			if after = append(after, e.Phase); len(after) == 1 {
+				close(told)
+			}
+		}
+	}, "save_strategy=no")
+	if err != nil || res.State != run.Finished {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if want := []string{string(run.Compiling), string(run.Training)}; len(after) < 2 || !slices.Equal(after[:2], want) {
+		t.Errorf("the phases are %v, not first %v", after, want)
 	}
 }

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"time"
+
 	"sftui/engine/compute"
+	"sftui/engine/run"
 )
 
 // window is the data of one optimizer step.
@@ -31,7 +34,8 @@ func collect(f feed, o *Order, at Position, micro, accumulation int) (*window, e
 type prefetch struct {
 	at                  Position
 	micro, accumulation int
-	done                chan struct{}
+	collected           chan struct{} // its rows are there
+	done                chan struct{} // and its shapes are compiled
 	window              *window
 	err                 error
 }
@@ -43,7 +47,8 @@ func (l *loop) nextWindow() (*window, error) {
 	var w *window
 	var err error
 	if p := l.ahead; p != nil {
-		<-p.done // one goroutine at a time holds the order of the data ahead
+		<-p.collected
+		l.tellCompiling(p.done) // one goroutine at a time holds the order of the data ahead
 		if p.at == at && p.micro == micro && p.accumulation == accumulation {
 			w, err = p.window, p.err
 		}
@@ -61,7 +66,7 @@ func (l *loop) nextWindow() (*window, error) {
 // startPrefetch makes the window at a position in the background and compiles
 // the shapes in it that are new, so that the step which needs them does not wait.
 func (l *loop) startPrefetch(at Position) {
-	p := &prefetch{at: at, micro: l.state.MicroBatch, accumulation: l.state.Accumulation, done: make(chan struct{})}
+	p := &prefetch{at: at, micro: l.state.MicroBatch, accumulation: l.state.Accumulation, collected: make(chan struct{}), done: make(chan struct{})}
 	if len(l.changes) > 0 && l.changes[0].Step == l.state.Step+2 {
 		p.micro, p.accumulation = l.sizes(l.changes[0]) // as they will be by then
 	}
@@ -70,6 +75,7 @@ func (l *loop) startPrefetch(at Position) {
 	go func() {
 		defer close(p.done)
 		p.window, p.err = collect(l.feed, order, p.at, p.micro, p.accumulation)
+		close(p.collected)
 		if p.err != nil {
 			return
 		}
@@ -89,6 +95,24 @@ func (l *loop) compile(w *window) error {
 		}
 	}
 	return nil
+}
+
+// untold is how long a step may wait for a shape before the run says so.
+const untold = 2 * time.Second
+
+// tellCompiling waits until the shapes of a step are compiled that no step had
+// yet. Where that takes long, the run's state says what it waits for: a step
+// that takes twenty times the others would look like a hang.
+func (l *loop) tellCompiling(compiled <-chan struct{}) {
+	soon := time.NewTimer(untold)
+	defer soon.Stop()
+	select {
+	case <-compiled:
+	case <-soon.C:
+		l.out.enter(run.Compiling, "a batch of a new shape")
+		<-compiled
+		l.out.enter(run.Training, "")
+	}
 }
 
 // compiled reports whether every shape of a window is.

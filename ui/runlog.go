@@ -156,11 +156,14 @@ func (p *trainPage) phaseWord() string {
 		return ""
 	}
 	word := "● " + p.a.t(t.phase.Phase)
+	if strings.HasPrefix(t.phase.Message, t.phase.Phase) { // "paused by command"
+		return "● " + p.a.t(t.phase.Message)
+	}
 	if t.phase.Total > 0 {
 		word += fmt.Sprintf(" %s / %s", count(t.phase.Done), count(t.phase.Total))
 	}
 	if t.phase.Message != "" {
-		word += "  " + t.phase.Message
+		word += "  " + p.a.t(t.phase.Message)
 	}
 	return word
 }

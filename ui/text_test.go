@@ -73,7 +73,9 @@ func texts(t *testing.T) []string {
 	for _, s := range []run.State{run.Starting, run.Preparing, run.Compiling, run.Training, run.Evaluating, run.Saving, run.Paused, run.Stopped, run.Finished, run.Failed, run.Died} {
 		out = append(out, string(s))
 	}
-	return out
+	// What the engine says of its phases.
+	return append(out, "opening the model", "loading the model", "reading the data", "reading", "tokenizing", "tokenizing evaluation rows",
+		"compiling for the first step", "a batch of a new shape", "paused by command", "writing the final model")
 }
 
 var verb = regexp.MustCompile(`%[-+# 0-9.\[\]]*[a-zA-Z%]`)

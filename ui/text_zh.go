@@ -206,5 +206,8 @@ var chineseRuns = map[string]string{
 	"memory: no reading yet": "内存：暂无读数", "memory peak ≈ %s": "内存峰值 ≈ %s", "of %s": "共 %s", "tight": "紧张", "fits": "放得下",
 	"loading": "加载", "preparing": "准备", "compiling": "编译", "training": "训练中", "evaluating": "评估", "saving": "保存", "paused": "已暂停",
 	"opening the model": "打开模型", "loading the model": "载入模型", "No steps yet.": "还没有训练步。",
-	"starting": "启动", "stopped": "已停止", "finished": "已完成", "failed": "失败", "died": "已中断",
+	"reading the data": "读取数据", "reading": "读取", "tokenizing": "分词", "tokenizing evaluation rows": "对评估数据分词",
+	"compiling for the first step": "为第一步编译", "a batch of a new shape": "新形状的批次", "writing the final model": "写出最终模型",
+	"paused by command": "已按命令暂停",
+	"starting":          "启动", "stopped": "已停止", "finished": "已完成", "failed": "失败", "died": "已中断",
 }

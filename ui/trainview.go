@@ -203,7 +203,7 @@ func (p *trainPage) phaseProgress(note string, w int) []string {
 		lines = append(lines, "   "+th.paint(inkSmooth, chart.Gauge(share, min(40, w-30)))+fmt.Sprintf(" %s / %s", count(t.phase.Done), count(t.phase.Total)))
 	}
 	if t.phase.Message != "" {
-		note = t.phase.Message
+		note = p.a.t(t.phase.Message)
 	}
 	if note != "" {
 		lines = append(lines, "   "+th.paint(inkDim, fit(visible(note), max(0, w-4))))
