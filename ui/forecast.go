@@ -38,7 +38,17 @@ type forecaster struct {
 	cancel context.CancelFunc
 	busy   bool
 	last   *Forecast
+	lastOf int // the change that it is of
 	err    error
+}
+
+// current is the forecast of the recipe as it is now, nil while it is being
+// worked out.
+func (f *forecaster) current() *Forecast {
+	if f.lastOf != f.gen || f.err != nil {
+		return nil
+	}
+	return f.last
 }
 
 // settle is how long a recipe must stay as it is before it is forecast.
@@ -86,7 +96,7 @@ type forecastMsg struct {
 func (m forecastMsg) apply(a *app) tea.Cmd {
 	f := &a.recipe.forecast
 	if m.gen == f.gen {
-		f.busy, f.last, f.err = false, m.out, m.err
+		f.busy, f.last, f.lastOf, f.err = false, m.out, m.gen, m.err
 		a.findings.list.Select(a.findings.list.Cursor(), len(a.findings.all()))
 	}
 	return nil

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,4 +102,37 @@ func TestBrokenRecipeSaysWhy(t *testing.T) {
 	d.press("1").want("learning_rat", "open another recipe")
 	d.press("3").want("learning_rat", "learning_rate")
 	d.wantSize()
+}
+
+// The question before a run says what the forecast and the findings know, and
+// where the run goes although the recipe names another folder.
+func TestQuestionBeforeARun(t *testing.T) {
+	need := uint64(900_000_000)
+	d := newDriver(t, 120, 40, func(o *Options) {
+		o.StartRun = func(string, []string) (<-chan error, error) { return make(chan error), nil }
+		o.Forecast = func(context.Context, []byte, map[string]string) (*Forecast, error) {
+			return &Forecast{Total: need, Limit: 1_000_000_000, Steps: 77}, nil
+		}
+		o.Check = func(context.Context, *recipes.Recipe, recipes.Language) ([]Finding, error) {
+			return []Finding{{ID: "one", Severity: recipes.SeverityWarning, Message: "mind"}, {ID: "two", Severity: recipes.SeverityNote, Message: "by the way"}}, nil
+		}
+	})
+	d.press("3", "f")
+	set := func(key, value string) {
+		t.Helper()
+		d.do(d.a.recipe.set(key, value))
+		d.send(forecastDueMsg{d.a.recipe.forecast.gen})
+		d.send(checkDueMsg{d.a.findings.gen})
+	}
+	set("output_dir", "out")
+	set("max_steps", "-1")
+	set("num_train_epochs", "2.5")
+	d.press("4", "g").want("Start training?", "2.5 epochs (77 steps)", "Memory: 900 MB of 1.0 GB by the forecast", "1 warning: page 2", "output_dir counts").press("esc")
+	need = 2_000_000_000
+	set("eval_holdout", "0.5")
+	d.press("g").want("2.0 GB of 1.0 GB does not fit").press("esc")
+
+	// Until the recipe as it is now is forecast, steps are counted without what is held out.
+	d.do(d.a.recipe.set("num_train_epochs", "2"))
+	d.press("g").want("2 epochs (about 6 steps)").wantNot("Memory:", "77 steps")
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -218,13 +219,15 @@ func (p *recipePage) summary() (lines []string, blocked bool) {
 		a.tf("Model: %s", a.data.modelSpec()),
 		a.tf("Data: %s", a.data.describe()))
 	micro, acc := p.r.PerDeviceTrainBatchSize, p.r.GradientAccumulationSteps
-	length := a.tf("%s epochs", get("num_train_epochs"))
+	length := a.tf("%s epochs", strings.TrimSuffix(get("num_train_epochs"), ".0"))
 	if p.r.NumTrainEpochs == 1 {
 		length = a.t("1 epoch")
 	}
 	if p.r.MaxSteps > 0 {
 		length = a.plural(p.r.MaxSteps, "%s step", "%s steps")
-	} else if n := a.data.trainRows(); n > 0 && micro*acc > 0 && !p.r.Packing { // nobody knows yet how many packs there are
+	} else if f := p.forecast.current(); f != nil && f.Steps > 0 {
+		length += " (" + a.plural(f.Steps, "%s step", "%s steps") + ")"
+	} else if n := p.keptRows(); n > 0 && micro*acc > 0 && !p.r.Packing { // nobody knows yet how many packs there are
 		length += " (" + a.plural(int(float64((n+micro*acc-1)/(micro*acc))*p.r.NumTrainEpochs), "about %s step", "about %s steps") + ")"
 	}
 	lines = append(lines, a.rowsAStep(micro, acc)+", "+length+", "+a.tf("learning rate %s", get("learning_rate")))
@@ -238,6 +241,42 @@ func (p *recipePage) summary() (lines []string, blocked bool) {
 		lines = append(lines, a.t("The recipe has errors that would end the run: fix them first (page 3, f)."))
 	}
 	return lines, blocked
+}
+
+// keptRows is how many rows of the data are trained on: without those that
+// eval_holdout holds out.
+func (p *recipePage) keptRows() int {
+	n := p.a.data.trainRows()
+	if p.r.EvalHoldout <= 0 || p.r.EvalDatasetName != "" {
+		return n
+	}
+	held := p.r.EvalHoldout
+	if held < 1 { // a share
+		held = math.Ceil(held * float64(n))
+	}
+	return max(0, n-int(held))
+}
+
+// before is what to know before a run is started: whether it fits, what was
+// found, and where it goes when the recipe has another place in mind.
+func (p *recipePage) before() (lines []string) {
+	a := p.a
+	if f := p.forecast.current(); f != nil {
+		lines = append(lines, a.tf("Memory: %s by the forecast", f.of(a)))
+	}
+	warns := 0
+	for _, f := range a.findings.all() {
+		if f.Severity == recipes.SeverityWarning {
+			warns++
+		}
+	}
+	if warns > 0 {
+		lines = append(lines, a.th.paint(inkWarn, "▲ "+a.plural(warns, "%s warning: page 2 says what it is", "%s warnings: page 2 says what they are")))
+	}
+	if p.r.OutputDir != "" {
+		lines = append(lines, a.tf("The run gets a new folder in %s; output_dir counts for `sftui train`.", a.opt.RunsRoot))
+	}
+	return lines
 }
 
 // say is a conflict's sentence in the chosen language.

@@ -183,6 +183,9 @@ func (p *trainPage) start() tea.Cmd {
 		return a.say(inkWarn, a.t("A run is live. Stop it first (X), or let it end."))
 	}
 	lines, blocked := a.recipe.summary()
+	if !blocked {
+		lines = append(lines, a.recipe.before()...)
+	}
 	q := &question{title: a.t("Start training?"), lines: lines}
 	from := p.weights
 	if from != "" {
