@@ -239,6 +239,10 @@ func TestFork(t *testing.T) {
 	if fork.Status.Parent != from {
 		t.Errorf("parent %q", fork.Status.Parent)
 	}
+	_, err = train(t, f, newFake(), func(o *TrainOptions) { o.From = from }, "max_steps=5")
+	if err == nil || !strings.Contains(err.Error(), "is at step 5 and the recipe ends at step 5") {
+		t.Errorf("a fork without a step to make: %v", err)
+	}
 }
 
 // A full disk pauses the run; with room again it goes on as if nothing had been.

@@ -293,6 +293,9 @@ func (t *training) restore(l *loop, total int) error {
 		l.saved = l.state.Step
 		return nil
 	}
+	if l.state.Step >= total {
+		return fmt.Errorf("there is nothing to do: %s is at step %d and the recipe ends at step %d; raise num_train_epochs or max_steps, or start from an earlier checkpoint", t.resume.checkpoint, l.state.Step, total)
+	}
 	// A fork takes the weights, the optimizer and the place in the data, and
 	// its own recipe for the rest. The schedule goes on at the same step.
 	l.state.MicroBatch, l.state.Accumulation, l.state.LearningScale = fresh.MicroBatch, fresh.Accumulation, fresh.LearningScale

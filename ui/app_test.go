@@ -147,7 +147,7 @@ func TestForkStartsFromTheCheckpoint(t *testing.T) {
 		}
 	}
 	d.press("5", "F").want("Start a new run from which weights?", "checkpoint-100", "best evaluation").press("down", "enter")
-	d.want("Start a new run from this one?", "the weights of checkpoint-50 of old").press("enter")
+	d.want("Start a new run from this one?", "It goes on from checkpoint-50 of old, with its weights").press("enter")
 	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != filepath.Join(dir, "checkpoint-50") {
 		t.Fatalf("started with %v", args)
 	}
@@ -178,12 +178,58 @@ func TestForkWithEditedOptions(t *testing.T) {
 	if d.a.page != pageRecipe || d.a.recipe.r.MaxSteps != 7 {
 		t.Fatalf("page %d, max_steps %d", d.a.page, d.a.recipe.r.MaxSteps)
 	}
-	d.press("g").want("the weights of checkpoint-100 of old", "start from the recipe's model instead").press("enter")
+	d.press("g").want("It goes on from checkpoint-100 of old", "start from the recipe's model instead").press("enter")
 	if n := len(args); n < 2 || args[n-2] != "--from" || args[n-1] != filepath.Join(d.root, "old", "checkpoint-100") {
 		t.Fatalf("started with %v", args)
 	}
 	if name := filepath.Base(args[2]); !strings.HasSuffix(name, "-second-try") {
 		t.Fatalf("the run's folder %s lacks the recipe's run_name", name)
+	}
+}
+
+// The final model of a run is the model of a new one, which starts at step 0; an
+// adapter is not offered.
+func TestForkFromTheFinalModel(t *testing.T) {
+	for _, whole := range []bool{true, false} {
+		var args []string
+		d := newDriver(t, 120, 40, func(o *Options) {
+			f := newFakeRun(t, o.RunsRoot+"/old")
+			f.st.State, f.st.Export = run.Finished, f.r.Path("model")
+			f.write(steps(100)...)
+			for _, name := range []string{"checkpoint-50", "model"} {
+				if err := os.Mkdir(f.r.Path(name), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if whole {
+				if err := os.WriteFile(filepath.Join(f.r.Path("model"), "config.json"), []byte("{}"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.WriteFile(f.r.Path(run.RecipeFile), []byte("model_name_or_path: testdata/model\nmax_steps: 7\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			o.StartRun = func(_ string, a []string) (<-chan error, error) {
+				args = a
+				return make(chan error), nil
+			}
+		})
+		d.press("5", "F")
+		if !whole {
+			d.wantNot("final model").want("It goes on from checkpoint-50")
+			continue
+		}
+		d.want("final model of step 100").press("down", "enter").want("the final model of old, as step 0 and with a new optimizer").press("s")
+		if len(args) < 5 || slices.Contains(args, "--from") {
+			t.Fatalf("started with %v", args)
+		}
+		r, _, _, _, err := readRecipe(args[4])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := filepath.Join("tmp-runs", "old", "model"); !strings.HasSuffix(r.ModelNameOrPath, want) || r.MaxSteps != 7 {
+			t.Fatalf("the new run trains %s for %d steps, want %s for 7", r.ModelNameOrPath, r.MaxSteps, want)
+		}
 	}
 }
 

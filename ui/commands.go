@@ -154,9 +154,9 @@ func tail(path string) string {
 }
 
 // startRun writes the recipe into a run folder, a new one when dir is "", and
-// starts the process, from the weights of a checkpoint when from names one; with
+// starts the process, with what from names in place of the recipe's model; with
 // resume it goes on with a folder that exists.
-func (a *app) startRun(dir string, recipe []byte, from string, resume bool) tea.Cmd {
+func (a *app) startRun(dir string, recipe []byte, from beginning, resume bool) tea.Cmd {
 	start, root, name, now := a.opt.StartRun, a.opt.RunsRoot, a.data.modelName(), a.now()
 	if r := a.recipe.r; r != nil && r.RunName != "" {
 		name = r.RunName
@@ -178,13 +178,17 @@ func (a *app) startRun(dir string, recipe []byte, from string, resume bool) tea.
 		} else {
 			// The run's own recipe.yaml is the effective recipe, which the engine
 			// writes; what the person chose stands beside it.
+			recipe, checkpoint, err := from.in(recipe)
+			if err != nil {
+				return runStartedMsg{err: err}
+			}
 			path := r.Path(startedWith)
 			if err := os.WriteFile(path, recipe, 0o644); err != nil {
 				return runStartedMsg{err: fmt.Errorf("write the recipe of the run: %w", err)}
 			}
 			args = append(args, "--recipe", path)
-			if from != "" {
-				args = append(args, "--from", from)
+			if checkpoint != "" {
+				args = append(args, "--from", checkpoint)
 			}
 		}
 		exited, err := start(r.Dir, args)

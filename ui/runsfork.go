@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -26,7 +27,7 @@ func (p *runsPage) fork() tea.Cmd {
 		if m.checkpoints, m.err = r.Checkpoints(); m.err != nil {
 			return m
 		}
-		if s.Export != "" && exists(s.Export) {
+		if s.Export != "" && exists(filepath.Join(s.Export, "config.json")) { // an adapter is no model to begin with
 			m.export, m.step = s.Export, s.Step
 		}
 		if its, _, _, _, err := readRecipe(s.Dir); err == nil {
@@ -36,9 +37,42 @@ func (p *runsPage) fork() tea.Cmd {
 	}
 }
 
+// beginning is what a new run begins with in place of its recipe's model: a
+// checkpoint of another run, or the final model of one.
+type beginning struct {
+	path  string // "" for the recipe's model
+	final bool
+}
+
+// of names the run that it comes from.
+func (b beginning) of() string { return filepath.Base(filepath.Dir(b.path)) }
+
+// told says what a run takes over from its beginning.
+func (b beginning) told(a *app) string {
+	if b.final {
+		return a.tf("It begins with the final model of %s, as step 0 and with a new optimizer.", b.of())
+	}
+	return a.tf("It goes on from %s of %s, with its weights, its optimizer and its place in the data, and at its step.", filepath.Base(b.path), b.of())
+}
+
+// in makes a recipe begin there: a final model is its model.
+func (b beginning) in(recipe []byte) (_ []byte, from string, err error) {
+	if !b.final {
+		return recipe, b.path, nil
+	}
+	r, err := recipes.Parse(startedWith, recipe)
+	if err == nil {
+		err = r.Set("model_name_or_path", b.path, recipes.Origin{Kind: recipes.OriginEdit})
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("begin with %s: %w", b.path, err)
+	}
+	return r.YAML(), "", nil
+}
+
 // forkMsg is what a new run can begin with.
 type forkMsg struct {
-	dir, export string // export is "" where the run has no final model
+	dir, export string // export is "" where the run has no final model of all weights
 	step, best  int    // of the final model, and of the best evaluation
 	checkpoints []run.Checkpoint
 	recipe      []byte // the run's own, nil where it has none
@@ -50,8 +84,8 @@ func (m forkMsg) apply(a *app) tea.Cmd {
 		return a.fail(m.err)
 	}
 	pk := &picker{title: a.t("Start a new run from which weights?")}
-	add := func(text, note, path string) {
-		pk.items = append(pk.items, pick{text: text, note: note, do: func(a *app) tea.Cmd { return a.askFork(m, path) }})
+	add := func(text, note string, b beginning) {
+		pk.items = append(pk.items, pick{text: text, note: note, do: func(a *app) tea.Cmd { return a.askFork(m, b) }})
 	}
 	for i := len(m.checkpoints) - 1; i >= 0; i-- {
 		c := m.checkpoints[i]
@@ -62,10 +96,10 @@ func (m forkMsg) apply(a *app) tea.Cmd {
 		case i == len(m.checkpoints)-1:
 			note = a.t("newest")
 		}
-		add(filepath.Base(c.Path), note, c.Path)
+		add(filepath.Base(c.Path), note, beginning{path: c.Path})
 	}
 	if m.export != "" {
-		add(a.tf("final model of step %s", count(m.step)), "", m.export)
+		add(a.tf("final model of step %s", count(m.step)), "", beginning{path: m.export, final: true})
 	}
 	switch len(pk.items) {
 	case 0:
@@ -79,9 +113,8 @@ func (m forkMsg) apply(a *app) tea.Cmd {
 
 // askFork asks with which options the new run trains: those of the run, the
 // open recipe, or the run's after an edit.
-func (a *app) askFork(m forkMsg, from string) tea.Cmd {
-	q := &question{title: a.t("Start a new run from this one?"),
-		lines: []string{a.tf("It begins with the weights of %s of %s, as step 0 and with a new optimizer.", filepath.Base(from), filepath.Base(m.dir))}}
+func (a *app) askFork(m forkMsg, from beginning) tea.Cmd {
+	q := &question{title: a.t("Start a new run from this one?"), lines: []string{from.told(a)}}
 	if m.recipe != nil {
 		q.choices = append(q.choices,
 			choice{"e", a.t("edit its options first"), func(a *app) tea.Cmd { return a.editFork(m.dir, from) }},
@@ -105,8 +138,8 @@ func (a *app) askFork(m forkMsg, from string) tea.Cmd {
 }
 
 // editFork opens the run's recipe; g then starts from the checkpoint.
-func (a *app) editFork(dir, from string) tea.Cmd {
-	a.train.weights = from
+func (a *app) editFork(dir string, from beginning) tea.Cmd {
+	a.train.begins = from
 	return tea.Batch(a.loadRecipe(dir), a.goTo(pageRecipe),
-		a.say(inkAccent, a.tf("Edit what should be different; g starts from %s of %s.", filepath.Base(from), filepath.Base(dir))))
+		a.say(inkAccent, a.tf("Edit what should be different; g starts from %s of %s.", filepath.Base(from.path), filepath.Base(dir))))
 }

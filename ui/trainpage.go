@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"math"
-	"path/filepath"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -30,7 +29,7 @@ type trainPage struct {
 	tune    *tunePane
 	undo    []map[string]string // settings before each change, newest last
 	busy    string              // a request that has not been answered
-	weights string              // a checkpoint that the next run begins with, "" for the recipe's model
+	begins  beginning           // of the next run
 }
 
 // newTrainPage is a page without a run.
@@ -187,14 +186,14 @@ func (p *trainPage) start() tea.Cmd {
 		lines = append(lines, a.recipe.before()...)
 	}
 	q := &question{title: a.t("Start training?"), lines: lines}
-	from := p.weights
-	if from != "" {
-		q.lines = append([]string{a.tf("It begins with the weights of %s of %s, as step 0 and with a new optimizer.", filepath.Base(from), filepath.Base(filepath.Dir(from))), ""}, q.lines...)
+	from := p.begins
+	if from.path != "" {
+		q.lines = append([]string{from.told(a), ""}, q.lines...)
 	}
 	if !blocked {
 		q.choices = []choice{{"enter", a.t("start"), func(a *app) tea.Cmd { return a.train.begin(a.recipe.r.YAML(), from) }}}
-		if from != "" {
-			q.choices = append(q.choices, choice{"m", a.t("start from the recipe's model instead"), func(a *app) tea.Cmd { return a.train.begin(a.recipe.r.YAML(), "") }})
+		if from.path != "" {
+			q.choices = append(q.choices, choice{"m", a.t("start from the recipe's model instead"), func(a *app) tea.Cmd { return a.train.begin(a.recipe.r.YAML(), beginning{}) }})
 		}
 	}
 	q.choices = append(q.choices, choice{"3", a.t("recipe"), func(a *app) tea.Cmd { return a.goTo(pageRecipe) }})
@@ -202,11 +201,10 @@ func (p *trainPage) start() tea.Cmd {
 	return nil
 }
 
-// begin starts a new run of a recipe, from a checkpoint of another run when
-// from names one.
-func (p *trainPage) begin(recipe []byte, from string) tea.Cmd {
+// begin starts a new run of a recipe, with what from names in place of its model.
+func (p *trainPage) begin(recipe []byte, from beginning) tea.Cmd {
 	a := p.a
-	a.page, p.weights = pageTrain, ""
+	a.page, p.begins = pageTrain, beginning{}
 	p.busy = a.t("starting a process for the run")
 	return a.startRun("", recipe, from, false)
 }
@@ -215,7 +213,7 @@ func (p *trainPage) begin(recipe []byte, from string) tea.Cmd {
 func (p *trainPage) goOn(dir string) tea.Cmd {
 	p.a.page = pageTrain
 	p.busy = p.a.t("starting a process for the run")
-	return p.a.startRun(dir, nil, "", true)
+	return p.a.startRun(dir, nil, beginning{}, true)
 }
 
 // runStartedMsg is the answer to startRun.
