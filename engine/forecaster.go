@@ -119,7 +119,8 @@ func newForecaster(r *recipes.Recipe, m *model.Model, dir string, train *outline
 	if steps <= 0 {
 		steps = order.TotalSteps(r.NumTrainEpochs, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
 	}
-	f := &Forecaster{model: m, config: ComputeConfig(r, dir), feed: train, order: order, epochs: 1 + steps/max(1, perEpoch)}
+	f := &Forecaster{model: m, config: ComputeConfig(r, dir), feed: train, order: order,
+		epochs: order.EpochsAhead(Position{}, steps, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)}
 	out := &Forecast{
 		Model: r.ModelNameOrPath, Rows: train.Len(),
 		MicroBatch: r.PerDeviceTrainBatchSize, Accumulation: r.GradientAccumulationSteps, Steps: steps, StepsPerEpoch: perEpoch,

@@ -338,6 +338,52 @@ func TestMemoryRefusalBeforeCompiling(t *testing.T) {
 	}
 }
 
+// What is compiled before step 1 is as heavy as anything that comes, in whichever
+// epoch, whether epochs or steps end the run. The first epoch drops the longest
+// row, which the others have.
+func TestHeaviestBatchOfAllEpochsIsCompiledFirst(t *testing.T) {
+	const rows = 9
+	words := func(row int) int { return 3 + (row*7)%23 } // of the fixture
+	longest := 0
+	for i := range rows {
+		if words(i) > words(longest) {
+			longest = i
+		}
+	}
+	seed := 0
+	for dataset.TorchPermutation(rows, int64(seed))[rows-1] != longest {
+		seed++
+	}
+	for _, length := range []string{"max_steps=8", "num_train_epochs=4"} {
+		f := newFixture(t, rows)
+		fake := newFake()
+		first, most := 0, 0 // positions of the largest shape that was compiled: before step 1, and of all
+		var mu sync.Mutex   // shapes are compiled beside the steps
+		fake.slow = func(s compute.Shape) {
+			mu.Lock()
+			defer mu.Unlock()
+			most = max(most, s.Positions())
+		}
+		fake.onMicro = func(int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if first == 0 {
+				first = most
+			}
+		}
+		res, err := train(t, f, fake, nil, length, "dataloader_drop_last=true", fmt.Sprintf("seed=%d", seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(steps(t, res.Dir)); n != 8 {
+			t.Fatalf("%s: %d steps", length, n)
+		}
+		if first < most {
+			t.Errorf("%s: %d positions were compiled before step 1, and %d came later", length, first, most)
+		}
+	}
+}
+
 func TestReplay(t *testing.T) {
 	f := newFixture(t, 4)
 	path := filepath.Join(t.TempDir(), "batches.json")

@@ -265,13 +265,9 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 
 // addTuner opens the loop to live changes.
 func (t *training) addTuner(l *loop) {
-	epochs := 1
-	if l.recipe.MaxSteps <= 0 {
-		epochs = int(l.recipe.NumTrainEpochs) + 1 - l.state.Position.Epoch
-	}
 	p := &peaks{
 		feed: l.feed, order: l.order.clone(), shapeOf: l.trainer.ShapeOf, estimate: t.opened.Estimate,
-		limit: l.out.limit, epoch: l.state.Position.Epoch, epochs: epochs,
+		limit: l.out.limit, epoch: l.state.Position.Epoch, epochs: l.epochsAhead(),
 	}
 	l.tuner = &tuner{
 		trainer: l.trainer, feed: l.feed, order: l.order.clone(), out: l.out, peaks: p,

@@ -35,11 +35,7 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 			return fmt.Errorf("step %d: %w", c.Step, err)
 		}
 	}
-	epochs := 1
-	if l.recipe.MaxSteps <= 0 {
-		epochs = int(l.recipe.NumTrainEpochs) + 1 - l.state.Position.Epoch
-	}
-	heaviest, err := worstBatch(l.feed, l.order.clone(), l.trainer.ShapeOf, l.state.Position.Epoch, epochs, l.state.MicroBatch)
+	heaviest, err := worstBatch(l.feed, l.order.clone(), l.trainer.ShapeOf, l.state.Position.Epoch, l.epochsAhead(), l.state.MicroBatch)
 	if err != nil {
 		return err
 	}
@@ -72,6 +68,11 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 		return nil
 	}
 	return fmt.Errorf("%s; --force starts all the same", what)
+}
+
+// epochsAhead is how many epochs the steps to come touch.
+func (l *loop) epochsAhead() int {
+	return l.order.EpochsAhead(l.state.Position, l.state.TotalSteps-l.state.Step, l.state.MicroBatch, l.state.Accumulation)
 }
 
 // surelyTooMuch is how far above the free memory the formula alone refuses a run: compiling a batch that large takes

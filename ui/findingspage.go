@@ -203,23 +203,26 @@ func (s *dataSet) estimateCut(a *app, cut *Finding) (up int) {
 // badge is what the tab shows: the number of findings that matter.
 func (p *findingsPage) badge() string {
 	errs, warns := 0, 0
+	add := func(s recipes.Severity) {
+		switch s {
+		case recipes.SeverityError:
+			errs++
+		case recipes.SeverityWarning:
+			warns++
+		}
+	}
 	if p.checked {
 		for _, f := range p.found {
-			switch f.Severity {
-			case recipes.SeverityError:
-				errs++
-			case recipes.SeverityWarning:
-				warns++
-			}
+			add(f.Severity)
 		}
 	} else {
 		for _, c := range p.a.recipe.conflicts {
-			switch c.Severity {
-			case recipes.SeverityError:
-				errs++
-			case recipes.SeverityWarning:
-				warns++
-			}
+			add(c.Severity)
+		}
+	}
+	if f := p.a.recipe.forecast.last; f != nil { // of memory and disk, which the page lists too
+		for _, f := range f.Findings[p.a.docLanguage()] {
+			add(f.Severity)
 		}
 	}
 	text := ""

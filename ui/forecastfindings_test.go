@@ -27,6 +27,9 @@ func TestForecastAmongFindings(t *testing.T) {
 	if got := ids(); got != "row-error memory-tight duplicates" {
 		t.Errorf("in English: %s", got)
 	}
+	if got := a.findings.badge(); got != " ✗1 ▲1" {
+		t.Errorf("the tab counts %s", got)
+	}
 	a.lang = chinese
 	if got := ids(); got != "memory row-error duplicates" {
 		t.Errorf("in Chinese: %s", got)

@@ -127,12 +127,12 @@ func TestQuestionBeforeARun(t *testing.T) {
 	set("output_dir", "out")
 	set("max_steps", "-1")
 	set("num_train_epochs", "2.5")
-	d.press("4", "g").want("Start training?", "2.5 epochs (77 steps)", "Memory: 900 MB of 1.0 GB by the forecast", "1 warning: page 2", "output_dir counts").press("esc")
+	d.press("4", "g").want("Start training?", "2.5 epochs (77 steps)", "Memory forecast: 900 MB of 1.0 GB", "1 warning: page 2", "output_dir counts").press("esc")
 	need = 2_000_000_000
 	set("eval_holdout", "0.5")
 	d.press("g").want("2.0 GB of 1.0 GB does not fit").press("esc")
 
 	// Until the recipe as it is now is forecast, steps are counted without what is held out.
 	d.do(d.a.recipe.set("num_train_epochs", "2"))
-	d.press("g").want("2 epochs (about 6 steps)").wantNot("Memory:", "77 steps")
+	d.press("g").want("2 epochs (about 6 steps)").wantNot("Memory forecast", "77 steps")
 }

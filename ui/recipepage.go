@@ -262,7 +262,7 @@ func (p *recipePage) keptRows() int {
 func (p *recipePage) before() (lines []string) {
 	a := p.a
 	if f := p.forecast.current(); f != nil {
-		lines = append(lines, a.tf("Memory: %s by the forecast", f.of(a)))
+		lines = append(lines, a.tf("Memory forecast: %s", f.of(a)))
 	}
 	warns := 0
 	for _, f := range a.findings.all() {

@@ -135,7 +135,7 @@ var chinesePages = map[string]string{
 	"Model: %s":                          "模型：%s",
 	"Data: %s":                           "数据：%s",
 	"%s epochs":                          "%s 轮",
-	"Memory: %s by the forecast":         "内存：预测 %s",
+	"Memory forecast: %s":                "内存预测：%s",
 	"%s warning: page 2 says what it is": "%s 条警告：见第 2 页", "%s warnings: page 2 says what they are": "%s 条警告：见第 2 页",
 	"The run gets a new folder in %s; output_dir counts for `sftui train`.": "训练会放在 %s 下的新文件夹；output_dir 只对 `sftui train` 起作用。",
 	"1 epoch": "1 轮", "%s step": "%s 步", "%s steps": "%s 步",
