@@ -44,7 +44,7 @@ func (l *loop) save(ctx context.Context) error {
 			l.out.emit(run.Event{Kind: run.KindCheckpoint, Step: l.state.Step, Path: path, Best: isBest, Seconds: time.Since(start).Seconds()})
 			l.prune()
 			if before == run.Paused {
-				l.out.enter(run.Paused, "paused by command")
+				l.out.enter(run.Paused, byCommand)
 			}
 			return nil
 		}

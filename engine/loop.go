@@ -86,6 +86,9 @@ type best struct {
 	Step   int     `json:"step"`
 }
 
+// byCommand is why a run is paused that was asked to.
+const byCommand = "paused by command"
+
 // errStopped ends a run that was asked to stop.
 var errStopped = errors.New("the run was stopped")
 
@@ -171,8 +174,8 @@ func (l *loop) between(ctx context.Context) error {
 		if !l.control.isPaused() {
 			break
 		}
-		if l.out.snapshot().State != run.Paused {
-			l.out.enter(run.Paused, "paused by command")
+		if now := l.out.snapshot(); now.State != run.Paused || now.Message != byCommand { // it may have waited for the disk
+			l.out.enter(run.Paused, byCommand)
 		}
 		l.control.wait()
 	}

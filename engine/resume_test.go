@@ -276,6 +276,36 @@ func TestFullDiskPauses(t *testing.T) {
 	}
 }
 
+// A run that is asked to pause while it waits for the disk is paused by command
+// when there is room again, and says so.
+func TestPauseWhileTheDiskIsFull(t *testing.T) {
+	f := newFixture(t, 20)
+	fake := newFake()
+	fake.full = 1
+	control := NewControl(nil)
+	var paused []string
+	res, err := train(t, f, fake, func(o *TrainOptions) {
+		o.Control = control
+		o.OnEvent = func(e run.Event) {
+			if e.Kind != run.KindPhase || e.Phase != string(run.Paused) {
+				return
+			}
+			paused = append(paused, e.Message)
+			if e.Message == byCommand {
+				control.Resume()
+			} else {
+				control.Pause()
+			}
+		}
+	}, "save_strategy=steps", "save_steps=3")
+	if err != nil || res.State != run.Finished {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if len(paused) != 2 || !strings.Contains(paused[0], "is full") || paused[1] != byCommand {
+		t.Errorf("it was paused for %q", paused)
+	}
+}
+
 // Data preparation can be stopped; the run is then stopped, not failed.
 func TestStopBeforeTraining(t *testing.T) {
 	f := newFixture(t, 20)

@@ -109,12 +109,35 @@ func (a *app) watch(gen int, r *run.Run, from int64, wait time.Duration) tea.Cmd
 			}
 			status, statusErr := r.Status()
 			began := statusErr == nil && !status.Started.IsZero()
-			if len(events) > 0 || err != nil || began && !status.Updated.Equal(seen) || time.Now().After(silentUntil) {
+			news := len(events) > 0 || err != nil || began && !status.Updated.Equal(seen)
+			if news || time.Now().After(silentUntil) {
+				if !news && began {
+					status = asked(ctx, r, status)
+				}
 				return runEventsMsg{gen: gen, events: events, next: next, status: status, known: began, log: tail(r.Path(run.LogFile)), err: err}
 			}
 			wait = max(wait, pollLive)
 		}
 	}
+}
+
+// mute is how long the files of a live run may stay as they are before its
+// process is asked: it writes them every few seconds, but not on a full disk.
+const mute = 12 * time.Second
+
+// asked is what the process of a mute run says of itself, or the status as it is.
+func asked(ctx context.Context, r *run.Run, status run.Status) run.Status {
+	if !status.Alive || time.Since(status.Updated) < mute {
+		return status
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	reply, err := r.Send(ctx, run.Command{Verb: run.Query})
+	if err != nil || reply.Status == nil {
+		return status
+	}
+	reply.Status.Updated = status.Updated // of the file, which is looked at next
+	return *reply.Status
 }
 
 // sleep waits; it is false when the workbench ends before.

@@ -262,6 +262,7 @@ type fakeRun struct {
 	st   run.Status
 	mu   sync.Mutex
 	sent []run.Command
+	says *run.Status // to who asks, nil for nothing
 }
 
 // newFakeRun makes a run folder whose process is this test.
@@ -282,6 +283,9 @@ func newFakeRun(t *testing.T, dir string) *fakeRun {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.sent = append(f.sent, c)
+		if c.Verb == run.Query && f.says != nil {
+			return run.Reply{OK: true, Status: f.says}
+		}
 		return run.Reply{OK: true, Message: "at the next step"}
 	})
 	if err != nil {

@@ -76,24 +76,27 @@ func (p *trainPage) logLines(w, h int) []string {
 			out = append(out, " "+th.paint(i, fit(visible(text), w-1)))
 		}
 	}
-	steps := t.series[metricLoss].Len() > 0
-	if p.cursor != nil && steps {
-		lines := []string{p.cursorLine()}
-		if h > 2 { // there is room to say it all
-			lines = wrap(lines[0], w-2)
+	addAll := func(i ink, text string) { // where there is room to say it all
+		if h <= 2 {
+			add(i, text)
+			return
 		}
-		for _, l := range lines {
-			add(inkAccent, l)
+		for _, l := range wrap(text, w-2) {
+			add(i, l)
 		}
 	}
+	steps := t.series[metricLoss].Len() > 0
+	if p.cursor != nil && steps {
+		addAll(inkAccent, p.cursorLine())
+	}
 	if st := t.status; t.known && st.State == run.Failed && st.Message != "" && steps {
-		add(inkError, "✗ "+firstLine(st.Message))
+		addAll(inkError, "✗ "+firstLine(st.Message))
 	}
 	switch word := p.phaseWord(); {
 	case p.busy != "":
 		add(inkAccent, "… "+p.busy)
 	case word != "" && steps:
-		add(inkAccent, word)
+		addAll(inkAccent, word)
 	case t.pending != "" && !t.state().Over():
 		add(inkAccent, "● "+p.a.tf("compiling %s", t.pending))
 	}

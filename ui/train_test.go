@@ -1,12 +1,14 @@
 package ui
 
 import (
+	"encoding/json"
 	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -383,4 +385,32 @@ func TestRunKilledWhileWatched(t *testing.T) {
 		d.poll()
 		d.want("✗ died", "had no checkpoint yet").press("s").want("No run is live").press("5", "r").want("no checkpoint to go on from").golden("runs_died")
 	}
+}
+
+// A run whose files do not change is asked: on a full disk it cannot write what
+// it waits for. When it writes again, that counts.
+func TestMuteRunIsAsked(t *testing.T) {
+	d, f := liveRun(t, 120, 40, steps(20))
+	says := f.st
+	says.Alive, says.State, says.Message, says.Step = true, run.Paused, "the disk of here is full: free some space and the run goes on by itself", 22
+	f.mu.Lock()
+	f.says = &says
+	f.mu.Unlock()
+	d.poll()
+	d.wantNot("is full")
+	old := f.st
+	old.Updated = time.Now().Add(-time.Minute)
+	data, err := json.Marshal(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(f.r.Path(run.StatusFile), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d.poll() // the file is new
+	d.poll()
+	d.want("paused  step 22", "the disk of here is full")
+	f.write(run.Event{Kind: run.KindPhase, Phase: string(run.Training), Step: 22})
+	d.poll()
+	d.wantNot("is full").want("training")
 }

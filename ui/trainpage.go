@@ -120,6 +120,9 @@ func (t *tracker) read(m *runEventsMsg) {
 		return
 	}
 	t.known, t.status = true, m.status
+	if st := m.status; st.State == run.Paused && t.phase.Phase != string(run.Paused) { // the event could not be written
+		t.phase = run.Event{Kind: run.KindPhase, Phase: string(st.State), Step: st.Step, Message: st.Message}
+	}
 	// The status is written a moment after the event of its step.
 	if x, _, ok := t.series[metricLoss].Last(); ok {
 		t.status.Step = max(t.status.Step, int(x))
