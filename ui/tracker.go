@@ -30,6 +30,7 @@ type tracker struct {
 	marks   []chart.Event
 	steps   []stepRows
 	samples []run.Event
+	broken  run.Event // the last warning of a loss that is not a number
 	judged  stepRows  // rows of the last evaluation with their losses, where it named some
 	phase   run.Event // the last phase
 	begin   run.Event // the start event
@@ -110,8 +111,11 @@ func (t *tracker) event(e *run.Event) {
 		t.change(e)
 	case run.KindWarning:
 		t.keep(inkWarn, e)
-		if e.Code == run.CodeSpike {
+		switch e.Code {
+		case run.CodeSpike:
 			t.markSpike(e.Step)
+		case run.CodeNaN:
+			t.broken = *e
 		}
 	case run.KindLog:
 		t.keep(inkDim, e)
@@ -132,9 +136,24 @@ func (t *tracker) event(e *run.Event) {
 		i := inkGood
 		if e.Reason == string(run.Failed) {
 			i = inkError
+			t.breakOff()
 		}
 		t.keep(i, e)
 	}
+}
+
+// breakOff gives the step that ended the run its place behind those that were
+// made, so that its rows can be looked at, as its warning advises.
+func (t *tracker) breakOff() {
+	e := t.broken
+	if last, _, ok := t.series[metricLoss].Last(); !ok || float64(e.Step) <= last || len(e.RowIDs) == 0 {
+		return
+	}
+	e.Loss = run.Number(math.NaN())
+	t.spike(&e)
+	t.series[metricLoss].Append(float64(e.Step), math.NaN())
+	t.smooth.Append(float64(e.Step), math.NaN())
+	t.steps = append(t.steps, stepRows{step: e.Step, rows: e.RowIDs})
 }
 
 // inPhase notes what the run is busy with, and before the first step since when.

@@ -414,3 +414,14 @@ func TestMuteRunIsAsked(t *testing.T) {
 	d.poll()
 	d.wantNot("is full").want("training")
 }
+
+// The step whose loss ended the run can be looked at, though it was not made.
+func TestRowsOfTheStepThatEndedTheRun(t *testing.T) {
+	d, f := liveRun(t, 120, 40, steps(20))
+	f.st.State = run.Failed
+	f.write(run.Event{Kind: run.KindWarning, Code: run.CodeNaN, Step: 21, Message: "the loss of step 21 is NaN; look at its rows", RowIDs: []int{7, 3}},
+		run.Event{Kind: run.KindDone, Step: 20, Reason: string(run.Failed), Message: "the loss of step 21 is NaN"})
+	d.poll()
+	d.press("c").want("step 21 · loss NaN", "2 rows").press("enter").want("the rows of step 21").press("esc")
+	d.press("left").want("step 20 ·")
+}
