@@ -27,6 +27,9 @@ const chatDetails = `Talks to a model folder, hub id or GGUF file (--model; a PE
 is put on its base model), or to a run (--run, a name or a folder, TRL's too):
 its final model, or with --step the checkpoint of that step.
 
+  --system        the system message; /system sets another
+  --device        auto, cpu, cuda or go
+  --dtype         float32 or bfloat16, in which it is computed
   max_new_tokens  most tokens of a reply, 512
   temperature     0 answers greedily; above 0 draws
   top_p           draws from the likeliest tokens of this share only, 1

@@ -19,7 +19,7 @@ import (
 // checkCommand lists what would go wrong, before a run.
 func checkCommand() command {
 	return command{name: "check", usage: "--recipe FILE [--data PATH] [--model DIR] [--run DIR] [key=value …] [--json] [--no-cache] [--fail-on error|warning|note] [--lang en|zh]",
-		summary: "findings over data, template, recipe and model before a run", run: runCheck}
+		summary: "findings over data, template, recipe and model before a run", details: checkDetails, run: runCheck}
 }
 
 // checkFlags are the arguments of sftui check.

@@ -42,7 +42,7 @@ type command struct {
 // commands is the table that dispatch and help are made from.
 func commands() []command {
 	return []command{
-		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [FILE …] [key=value …]", summary: "opens the workbench, as sftui alone and sftui FILE do", run: workbench},
+		{name: "open", usage: "[--data D] [--model M] [--recipe R] [--run DIR] [--lang en|zh] [FILE …] [key=value …]", summary: "opens the workbench, as sftui alone and sftui FILE do", details: openDetails, run: workbench},
 		renderCommand(),
 		checkCommand(),
 		optionsCommand(),
@@ -116,10 +116,10 @@ func printHelp(w io.Writer) {
 // printHelp shows one command's arguments.
 func (c command) printHelp(w io.Writer) {
 	fmt.Fprintf(w, "sftui %s: %s\n\nUsage: sftui %s %s\n", c.name, c.summary, c.name, c.usage)
-	switch {
-	case c.details != "":
+	if c.details != "" {
 		fmt.Fprint(w, "\n", c.details)
-	case strings.Contains(c.usage, "key=value"):
+	}
+	if strings.Contains(c.usage, "[key=value") {
 		fmt.Fprintln(w, "\nkey=value (or --key value) sets any option of a recipe; `sftui options` explains them.")
 	}
 	fmt.Fprintln(w, "\n"+exitStatuses)

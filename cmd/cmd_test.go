@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestHelp asks for help in every way that people try; none may start anything or fail.
@@ -29,6 +33,42 @@ func TestHelp(t *testing.T) {
 	problems.Reset()
 	if status := dispatch(context.Background(), []string{"--dta", "x.jsonl"}, streams{out: &out, err: &problems}); status != exitFailure || !strings.Contains(problems.String(), "--dta") {
 		t.Errorf("a flag without a command goes to the workbench, which names the wrong one: status %d, %s", status, problems.String())
+	}
+}
+
+// TestHelpExplainsFlags: what a usage line names is explained under it, in lines that hardly any terminal breaks.
+func TestHelpExplainsFlags(t *testing.T) {
+	for _, c := range commands() {
+		for _, flag := range regexp.MustCompile(`--[a-z-]+`).FindAllString(c.usage, -1) {
+			if !strings.Contains(c.details, flag) {
+				t.Errorf("sftui %s --help does not explain %s", c.name, flag)
+			}
+		}
+		for _, line := range strings.Split(c.details, "\n") {
+			if n := utf8.RuneCountInString(line); n > 84 {
+				t.Errorf("sftui %s --help has a line of %d characters: %s", c.name, n, line)
+			}
+		}
+	}
+	for name := range benches() {
+		if !strings.Contains(benchDetails, "\n  "+name+" ") && !strings.HasPrefix(benchDetails, "  "+name+" ") {
+			t.Errorf("sftui bench --help does not explain %s", name)
+		}
+	}
+}
+
+// TestWhatARunCanBeTold: words that no run understands are refused before one is asked.
+func TestWhatARunCanBeTold(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "run.json"), []byte(`{"state": "finished", "step": 3}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]string{"dance": `no command "dance"`, "set": "set needs what to set", "pause": "is not live"} {
+		var out, problems bytes.Buffer
+		status := dispatch(context.Background(), []string{"ctl", dir, words}, streams{out: &out, err: &problems})
+		if status != exitFailure || !strings.Contains(problems.String(), want) {
+			t.Errorf("ctl %s: status %d, %s", words, status, problems.String())
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,21 @@ func ctlCommand() command {
 }
 
 // ctlDetails says what set takes and how the ways to end a run differ.
-const ctlDetails = `RUN is the name of a run or its folder; ` + "`sftui runs`" + ` lists them.
+const ctlDetails = `RUN is the name of a run or its folder; "sftui runs" lists them.
 
-  set            takes per_device_train_batch_size, gradient_accumulation_steps and learning_rate, one or several; --force
-                 applies a batch size for which the forecast finds too little memory
-  stop_and_save  writes a checkpoint and ends the run; stop ends it after the present step without one
+  set            takes per_device_train_batch_size, gradient_accumulation_steps
+                 and learning_rate, one or several; --force applies a batch size
+                 for which the forecast finds too little memory
+  stop_and_save  writes a checkpoint and ends the run; stop ends it after the
+                 present step without one
   kill           ends the process at once, as a crash would
+  --json         the run's answer and its status, for programs
 `
+
+// verbs are what a run can be told.
+func verbs() []run.Verb {
+	return []run.Verb{run.Set, run.Save, run.Pause, run.Resume, run.Stop, run.StopAndSave, run.Kill, run.Query}
+}
 
 // ctlTimeout bounds the wait for a run's answer, which does not wait for a step.
 const ctlTimeout = 10 * time.Second
@@ -48,6 +57,12 @@ func runCtl(ctx context.Context, args []string, s streams) int {
 		return fail(s, "ctl", err)
 	}
 	c := run.Command{Verb: run.Verb(strings.ReplaceAll(a.rest[1], "-", "_"))}
+	if !slices.Contains(verbs(), c.Verb) {
+		return fail(s, "ctl", fmt.Errorf("no command %q: use set, save, pause, resume, stop, stop_and_save, kill or status", a.rest[1]))
+	}
+	if c.Verb == run.Set && len(a.overrides) == 0 {
+		return fail(s, "ctl", errors.New("set needs what to set: per_device_train_batch_size=N, gradient_accumulation_steps=N or learning_rate=X"))
+	}
 	if a.switches["force"] && c.Verb != run.Set {
 		return fail(s, "ctl", fmt.Errorf("--force belongs to set, not to %s", c.Verb))
 	}

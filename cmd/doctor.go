@@ -24,7 +24,7 @@ import (
 // doctorCommand is the line of `sftui doctor` in the table of commands.
 func doctorCommand() command {
 	return command{name: "doctor", usage: "[--device auto|cpu|cuda|go] [--model M] [--json]",
-		summary: "report device, plugin, memory, versions and caches; with --model try the model as well", run: runDoctor}
+		summary: "report device, plugin, memory, versions and caches; with --model try the model as well", details: doctorDetails, run: runDoctor}
 }
 
 // examination is what `sftui doctor` finds. Sizes are in bytes.

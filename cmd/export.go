@@ -13,7 +13,7 @@ import (
 // exportCommand is the line of `sftui export` in the table of commands.
 func exportCommand() command {
 	return command{name: "export", usage: "--run RUN [--step N] [--merge] [--gguf] [--dtype T] [--device D] OUT",
-		summary: "write a run's model as a folder that transformers loads, or as GGUF for Ollama", run: runExport}
+		summary: "write a run's model as a folder that transformers loads, or as GGUF for Ollama", details: exportDetails, run: runExport}
 }
 
 // runExport writes one checkpoint as a model folder.

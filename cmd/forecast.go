@@ -16,7 +16,7 @@ import (
 // forecastCommand is the line of `sftui forecast` in the table of commands.
 func forecastCommand() command {
 	return command{name: "forecast", usage: "--recipe FILE [key=value …] [--compile] [--device D | --gpu h200] [--json]",
-		summary: "memory and disk that a run needs, and what would need less", run: runForecast}
+		summary: "memory and disk that a run needs, and what would need less", details: forecastDetails, run: runForecast}
 }
 
 // runForecast prints a forecast; its status is 1 when the run does not fit.

@@ -16,7 +16,7 @@ import (
 // logitsCommand is the line of `sftui logits` in the table of commands.
 func logitsCommand() command {
 	return command{name: "logits", usage: "--model DIR (--ids 1,2,3 | --ids-file F) [--device D] [--dtype T]",
-		summary: "print what the model predicts after every token", run: runLogits}
+		summary: "print what the model predicts after every token", details: logitsDetails, run: runLogits}
 }
 
 // logitsAnswer is what `sftui logits` prints.

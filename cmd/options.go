@@ -14,7 +14,7 @@ import (
 // optionsCommand is the line of `sftui options` in the table of commands.
 func optionsCommand() command {
 	return command{name: "options", usage: "[NAME …] [--json] [--markdown] [--lang en|zh]",
-		summary: "explain every option of a recipe, or the named ones", run: runOptions}
+		summary: "explain every option of a recipe, or the named ones", details: optionsDetails, run: runOptions}
 }
 
 // textFlags are the flags of the commands that print explanations.

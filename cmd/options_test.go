@@ -56,6 +56,8 @@ func TestOptionsByName(t *testing.T) {
 		{[]string{"learning_rate", "--json"}, exitDone, []string{`"name": "learning_rate"`, `"honoured"`}, ""},
 		{[]string{"torch_dtype"}, exitDone, []string{"old name of dtype"}, ""},
 		{[]string{"lerning_rate"}, exitFailure, nil, `did you mean "learning_rate"?`},
+		{[]string{"train_batch"}, exitFailure, nil, `did you mean "per_device_train_batch_size"?`},
+		{[]string{"zz"}, exitFailure, nil, "`sftui options` lists every option"},
 		{[]string{"--lang", "fr"}, exitFailure, nil, "en or zh"},
 		{[]string{"--jsno"}, exitFailure, nil, "unknown flag"},
 		{nil, exitDone, []string{"Learning rate and schedule", "learning_rate"}, ""},

@@ -23,6 +23,7 @@ func previewCommand() command {
 		name:    "preview",
 		usage:   "--data PATH --model DIR [--recipe FILE] [--template FILE] [--formatting TEMPLATE] [--batches N] [--rows N] [--json] [key=value …]",
 		summary: "shows what a recipe makes of the rows: text, ids, labels, batches",
+		details: previewDetails,
 		run:     runPreview,
 	}
 }

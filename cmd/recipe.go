@@ -16,7 +16,7 @@ import (
 // recipeCommand is the line of `sftui recipe` in the table of commands.
 func recipeCommand() command {
 	return command{name: "recipe", usage: "list | show FILE [key=value …] [--raw] | diff A B   [--json] [--lang en|zh]",
-		summary: "list the embedded recipes, show what one amounts to, compare two", run: runRecipe}
+		summary: "list the embedded recipes, show what one amounts to, compare two", details: recipeDetails, run: runRecipe}
 }
 
 // runRecipe dispatches to list, show and diff.

@@ -16,7 +16,7 @@ import (
 // renderCommand is the line of `sftui render` in the table of commands.
 func renderCommand() command {
 	return command{name: "render", usage: "[--template FILE | --model DIR] < cases.jsonl",
-		summary: "render chats, a JSON object a line, with a chat template", run: runRender}
+		summary: "render chats, a JSON object a line, with a chat template", details: renderDetails, run: runRender}
 }
 
 // runRender renders a chat for each line of the input and writes an object a

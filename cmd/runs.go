@@ -13,7 +13,7 @@ import (
 // runsCommand is the line of `sftui runs` in the table of commands.
 func runsCommand() command {
 	return command{name: "runs", usage: "[--root DIR] [--json] | " + runsExportUsage,
-		summary: "list the runs on this machine; export some as HTML, TensorBoard events or CSV", run: runRuns}
+		summary: "list the runs on this machine; export some as HTML, TensorBoard events or CSV", details: runsDetails, run: runRuns}
 }
 
 // runRuns lists runs, newest first, or exports some.

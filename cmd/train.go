@@ -24,7 +24,7 @@ import (
 // trainCommand is the line of `sftui train` in the table of commands.
 func trainCommand() command {
 	return command{name: "train", usage: "--recipe FILE [key=value …] [--run DIR] [--replay BATCHES.json] [--resume] [--from CHECKPOINT] [--at STEP:key=value,…] [--device D] [--force]",
-		summary: "train a model in the foreground", run: runTrain}
+		summary: "train a model in the foreground", details: trainDetails, run: runTrain}
 }
 
 func trainFlags() flagSet {

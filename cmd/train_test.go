@@ -67,7 +67,7 @@ func checkExport(t *testing.T, dir string) {
 		args []string
 		want string
 	}{
-		{[]string{"--run", dir, "--step", "7", out + "7"}, "no checkpoint of step 7; there are those of steps 35 40"},
+		{[]string{"--run", dir, "--step", "7", out + "7"}, "no checkpoint of step 7; there are those of steps 35, 40"},
 		{[]string{"--run", dir, out}, "is not empty"}, {[]string{"--run", dir, "--merge", out + "m"}, "no adapter to merge"},
 		{[]string{"--run", filepath.Join(dir, "nothing"), out + "n"}, "there is no run"}, {[]string{out}, "--run RUN is needed"},
 	} {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"sftui/dataset"
@@ -109,14 +110,14 @@ func chooseCheckpoint(r *run.Run, step int) (string, error) {
 	if step == 0 {
 		return list[len(list)-1].Path, nil
 	}
-	steps := ""
+	var steps []string
 	for _, c := range list {
 		if c.Step == step {
 			return c.Path, nil
 		}
-		steps += fmt.Sprintf(" %d", c.Step)
+		steps = append(steps, strconv.Itoa(c.Step))
 	}
-	return "", fmt.Errorf("%s has no checkpoint of step %d; there are those of steps%s", r.Dir, step, steps)
+	return "", fmt.Errorf("%s has no checkpoint of step %d; there are those of steps %s", r.Dir, step, strings.Join(steps, ", "))
 }
 
 // exportOptions are those of a run's models. Their type is the one that

@@ -24,6 +24,19 @@ func nearest(word string, candidates []string, limit int) []string {
 	return out
 }
 
+// having returns the candidates of which word is a part, at most limit of them;
+// a word of one or two letters is a part of too many.
+func having(word string, candidates []string, limit int) []string {
+	w := fold(word)
+	var out []string
+	for _, c := range candidates {
+		if len(w) > 2 && strings.Contains(fold(c), w) && len(out) < limit {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // fold makes spellings that differ only in case or in - for _ equal.
 func fold(s string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), "-", "_")

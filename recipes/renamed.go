@@ -153,6 +153,9 @@ func UnknownKey(key string) string {
 		}
 		near = nearest(key, old, 3)
 	}
+	if len(near) == 0 { // a part of a name, as in batch_size
+		near = having(key, Keys(), 4)
+	}
 	if len(near) == 0 {
 		return message + "; `sftui options` lists every option"
 	}

@@ -50,10 +50,14 @@ func (p *startPage) view(w, h int) []string {
 		lines = append(lines, "", "  "+th.paint(inkDim, a.t("opened lately")+"  ")+fit(lately, w-20))
 	}
 	if n := len(a.runs.all); n > 0 {
-		lines = append(lines, "", "  "+th.paint(inkDim, a.t("latest run")))
+		lines = append(lines, "", "  "+th.paint(inkDim, a.t("latest runs")))
 		for _, s := range a.runs.all[:min(3, n)] {
 			i, mark := stateInk(s.State)
-			lines = append(lines, "    "+th.paint(i, mark+" "+fit(a.t(string(s.State)), 10))+" "+visible(s.Name)+th.paint(inkDim, "  "+a.tf("step %s, loss %s", count(s.Step), value(float64(s.Loss)))))
+			far := a.t("no step yet")
+			if s.Step > 0 {
+				far = a.tf("step %s, loss %s", count(s.Step), value(float64(s.Loss)))
+			}
+			lines = append(lines, "    "+th.paint(i, mark+" "+fit(a.t(string(s.State)), 10))+" "+visible(s.Name)+"  "+th.paint(inkDim, far))
 		}
 	}
 	return th.pane("sftui", lines, w, h, true)
