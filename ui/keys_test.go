@@ -101,3 +101,15 @@ func TestFindingsFollowTheLanguage(t *testing.T) {
 	d.send(checkDueMsg{d.a.findings.gen})
 	d.want("spoken in zh")
 }
+
+// What does not fit under a run is counted.
+func TestLongListOfDifferencesIsCounted(t *testing.T) {
+	d := newDriver(t, 120, 40, nil)
+	lines := []string{"a", "b", "c", "d"}
+	if got := strings.Join(d.a.runs.uncut(lines, 3), "|"); !strings.HasPrefix(got, "a|b|") || !strings.Contains(got, "… 2 more lines") {
+		t.Errorf("%q", got)
+	}
+	if got := d.a.runs.uncut(lines, 4); len(got) != 4 || got[3] != "d" {
+		t.Errorf("%q", got)
+	}
+}

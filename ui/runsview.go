@@ -27,7 +27,15 @@ func (p *runsPage) view(w, h int) []string {
 	chartW := w * 6 / 10
 	return stack(list, beside(
 		th.pane(a.t("loss, smoothed"), p.overlayLines(chartW-2, rest-2), chartW, rest, false),
-		th.pane(a.t("about this run"), p.aboutLines(w-chartW-4), w-chartW, rest, false)))
+		th.pane(a.t("about this run"), p.uncut(p.aboutLines(w-chartW-4), rest-2), w-chartW, rest, false)))
+}
+
+// uncut says in the last of h lines how many do not fit.
+func (p *runsPage) uncut(lines []string, h int) []string {
+	if len(lines) <= h || h < 2 {
+		return lines
+	}
+	return append(lines[:h-1:h-1], " "+p.a.th.paint(inkDim, p.a.plural(len(lines)-h+1, "… %s more line", "… %s more lines")))
 }
 
 // emptyLines say what to do without runs.

@@ -2,7 +2,7 @@ package ui
 
 // chineseTrain are the texts of Train, Runs and Samples that follow one run.
 var chineseTrain = map[string]string{
-	"CPU": "CPU", "power": "功率", "temperature": "温度", "eval": "评估", "smoothed": "平滑", "batch": "批次", "best": "最低",
+	"CPU": "CPU", "power": "功率", "temperature": "温度", "eval": "评估", "smoothed": "平滑", "batch": "批次", "best": "最好",
 	"smoothing %v": "平滑 %v", "step %s": "第 %s 步", "last %s steps": "最近 %s 步", "steps %s–%s": "第 %s–%s 步",
 	"The loss is drawn as it is, without smoothing.":         "损失按原值绘制，不平滑。",
 	"The smoothed loss keeps %v of its past at each step.":   "平滑损失每步保留过去的 %v。",
