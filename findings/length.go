@@ -60,7 +60,8 @@ func lengthFindings(in *Input, f *facts) []Finding {
 
 // longer proposes the max_length that keeps 99% of the rows whole, or all of
 // few, rounded up to 64 and within the model's positions; where only a few rows
-// are far longer than the rest, to leave those out.
+// are far longer than the rest, or no such length keeps one more row whole, to
+// leave those out.
 func longer(in *Input, f *facts, limit int) Fix {
 	lengths := make([]int, 0, len(f.rows))
 	long := 0
@@ -77,7 +78,13 @@ func longer(in *Input, f *facts, limit int) Fix {
 	if most := readModelConfig(in.ModelDir).MaxPositionEmbeddings; most > 0 {
 		n = min(n, most)
 	}
-	if limit == 0 || n > limit && (n <= 4*limit || long*20 > len(f.rows)) {
+	whole := 0 // rows that n keeps and limit does not
+	for _, l := range lengths {
+		if l > limit && l <= n {
+			whole++
+		}
+	}
+	if limit == 0 || whole > 0 && (n <= 4*limit || long*20 > len(f.rows)) {
 		return Fix{"max_length", strconv.Itoa(n)}
 	}
 	return Fix{"long_rows", "drop"}

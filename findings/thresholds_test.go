@@ -133,3 +133,29 @@ func TestUnlearntWithoutEmbedding(t *testing.T) {
 		}
 	}
 }
+
+// TestLongerKeepsMoreRows: a max_length is proposed where it keeps a row whole that is cut now; the model's positions
+// bound it, and a row that is longer than they are is left out instead.
+func TestLongerKeepsMoreRows(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "config.json", `{"model_type": "llama", "max_position_embeddings": 2048}`)
+	for _, c := range []struct {
+		long []int32 // beside 200 short rows
+		want Fix
+	}{
+		{[]int32{600, 700, 800, 900}, Fix{"max_length", "832"}},
+		{[]int32{6000, 7000, 8000, 9000}, Fix{"long_rows", "drop"}},
+		{[]int32{1500, 7000, 8000, 9000}, Fix{"max_length", "2048"}},
+	} {
+		f := &facts{}
+		for range 200 {
+			f.rows = append(f.rows, rowFacts{Tokens: 80})
+		}
+		for _, n := range c.long {
+			f.rows = append(f.rows, rowFacts{Tokens: n})
+		}
+		if got := longer(&Input{ModelDir: dir}, f, 512); got != c.want {
+			t.Errorf("with rows of %d tokens: %+v, want %+v", c.long, got, c.want)
+		}
+	}
+}
