@@ -462,3 +462,26 @@ func FuzzEvents(f *testing.F) {
 		}
 	})
 }
+
+// The first step of a run compiles, so nothing is foretold from it, and the mean
+// begins with the second one; also where a run goes on from another's step.
+func TestTimeLeftLeavesTheFirstStepOut(t *testing.T) {
+	for _, from := range []int{0, 423} {
+		s := Status{}
+		step := func(n int, seconds float64) {
+			s.Apply(&Event{Kind: KindStep, Step: from + n, TotalSteps: from + 11, Seconds: seconds})
+		}
+		step(1, 100)
+		if s.SecondsLeft != 0 || s.StepSeconds != 100 {
+			t.Errorf("from %d: after the first step %v s are left at %v s a step", from, s.SecondsLeft, s.StepSeconds)
+		}
+		step(2, 2)
+		if s.SecondsLeft != 18 || s.StepSeconds != 2 || s.TrainSeconds != 102 {
+			t.Errorf("from %d: after the second step %v s are left at %v s a step", from, s.SecondsLeft, s.StepSeconds)
+		}
+		step(3, 12)
+		if s.SecondsLeft != 24 || s.StepSeconds != 3 {
+			t.Errorf("from %d: after the third step %v s are left at %v s a step", from, s.SecondsLeft, s.StepSeconds)
+		}
+	}
+}

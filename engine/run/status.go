@@ -235,9 +235,11 @@ func (s *Status) applyStep(e *Event) {
 		s.BestLoss = e.Loss
 	}
 	s.TrainedTokens += e.TrainedTokens
+	first := s.TrainSeconds == 0
+	second := !first && s.StepSeconds == s.TrainSeconds
 	s.TrainSeconds += e.Seconds
-	if s.StepSeconds == 0 || e.Step <= 2 {
-		// The first step compiles; it would poison the mean.
+	if first || second {
+		// The first step of a run compiles; it would poison the mean.
 		s.StepSeconds = e.Seconds
 	} else {
 		s.StepSeconds += (e.Seconds - s.StepSeconds) / recentSteps
@@ -246,6 +248,9 @@ func (s *Status) applyStep(e *Event) {
 		s.TotalSteps = e.TotalSteps
 	}
 	s.SecondsLeft = float64(max(0, s.TotalSteps-s.Step)) * s.StepSeconds
+	if first { // it says nothing of the others
+		s.SecondsLeft = 0
+	}
 	s.MicroBatch, s.Accumulation = e.MicroBatch, e.Accumulation
 	s.applyMemory(e)
 }

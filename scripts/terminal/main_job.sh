@@ -3,7 +3,8 @@
 # sample data, watches steps arrive, leaves, comes back to the live run, saves and stops. Every screen that it waits for
 # must come, or it fails and shows what was there instead.
 #
-#   scripts/terminal/main_job.sh [SCREENS]     writes the screens into the folder SCREENS when it is given
+#   scripts/terminal/main_job.sh [SCREENS]     writes the screens into the folder SCREENS when it is given; docs/screens
+#                                              puts those of 120×40 into docs/SESSION.md as well
 #
 # It needs tmux and bin/sftui (make build), or another program in SFTUI. Runs go into a temporary folder.
 set -eu
@@ -53,6 +54,16 @@ shoot() {
 	done
 	tmux -L "$socket" resize-window -t job -x 120 -y 40
 	sleep 1
+}
+
+# retell puts the screens into the document that shows them, in its order.
+retell() {
+	awk -v dir="$screens" '
+		BEGIN { split("start data findings recipe train rows samples tune stopped runs", name, " ") }
+		/^```text$/ { print; file = dir "/" name[++n] "_120x40.txt"; while ((getline line < file) > 0) print line; inside = 1; next }
+		/^```$/ { inside = 0 }
+		!inside { print }' docs/SESSION.md >"$work/SESSION.md"
+	cp "$work/SESSION.md" docs/SESSION.md
 }
 
 tmux -L "$socket" -f /dev/null new-session -d -s job -x 120 -y 40 "env PS1='ready> ' sh"
@@ -125,4 +136,5 @@ shoot runs
 press q
 await 'ready> *$' 20
 ls -d "$work"/data/sftui/runs/*/checkpoint-* >/dev/null
+[ "$screens" != docs/screens ] || retell
 echo "main_job.sh: passed"
