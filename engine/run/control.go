@@ -67,6 +67,7 @@ type Server struct {
 	wg       sync.WaitGroup
 	mu       sync.Mutex
 	conns    map[net.Conn]struct{}
+	closed   bool
 }
 
 // Listen makes the run's control socket and answers each command with handle,
@@ -128,15 +129,31 @@ func (s *Server) accept(handle func(Command) Reply) {
 	defer s.wg.Done()
 	for {
 		conn, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		if err != nil {
-			return // closed
+			time.Sleep(retryEvery) // too many open files, say: the run must stay within reach when that is over
+			continue
 		}
 		s.mu.Lock()
 		s.conns[conn] = struct{}{}
+		if s.closed {
+			s.dismiss(conn) //nolint:errcheck // the other side may have gone
+		}
 		s.mu.Unlock()
 		s.wg.Add(1)
 		go s.serve(conn, handle)
 	}
+}
+
+// parting is how long a closing server waits for a client to take the answer that is on its way.
+const parting = time.Second
+
+// dismiss lets a connection end with the answer that is on its way; the caller holds mu.
+func (s *Server) dismiss(conn net.Conn) error {
+	now := time.Now()
+	return errors.Join(conn.SetReadDeadline(now), conn.SetWriteDeadline(now.Add(parting)))
 }
 
 // serve answers the commands of one connection until it is closed.
@@ -166,11 +183,9 @@ func (s *Server) serve(conn net.Conn, handle func(Command) Reply) {
 func (s *Server) Close() error {
 	err := s.listener.Close()
 	s.mu.Lock()
+	s.closed = true
 	for c := range s.conns {
-		// Give an answer that is on its way the time to leave.
-		if e := c.SetReadDeadline(time.Now()); e != nil {
-			err = errors.Join(err, e)
-		}
+		err = errors.Join(err, s.dismiss(c))
 	}
 	s.mu.Unlock()
 	s.wg.Wait()
