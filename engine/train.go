@@ -139,11 +139,11 @@ type Result struct {
 // Train trains in this process until the run is finished, stopped or failed.
 // A failure is both recorded in the run folder and returned.
 func Train(ctx context.Context, o TrainOptions) (Result, error) {
-	folder, previous, err := openFolder(&o)
+	folder, lock, err := openFolder(&o)
 	if err != nil {
 		return Result{}, err
 	}
-	t := &training{o: &o, folder: folder, previous: previous}
+	t := &training{o: &o, folder: folder, lock: lock}
 	defer t.release()
 	if err := t.begin(); err != nil {
 		return Result{Dir: folder.Dir}, err
@@ -152,8 +152,8 @@ func Train(ctx context.Context, o TrainOptions) (Result, error) {
 	return t.end(err)
 }
 
-// openFolder makes or opens the run folder and refuses one that is in use.
-func openFolder(o *TrainOptions) (*run.Run, []byte, error) {
+// openFolder makes or opens the run folder, locks it, and refuses one that is in use.
+func openFolder(o *TrainOptions) (*run.Run, *os.File, error) {
 	if o.Control == nil {
 		o.Control = NewControl(nil)
 	}
@@ -161,27 +161,49 @@ func openFolder(o *TrainOptions) (*run.Run, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	previous, err := os.ReadFile(folder.Path(run.StatusFile))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, nil, err
-	}
-	if previous == nil {
-		if _, err := os.Stat(folder.Path(run.MetricsFile)); err == nil && !o.Resume {
-			return nil, nil, fmt.Errorf("%s already has a %s; give another folder, or --resume", folder.Dir, run.MetricsFile)
-		}
-		return folder, nil, nil
-	}
-	status, err := folder.Status()
+	lock, taken, err := folder.Lock()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("run folder: %w", err)
 	}
+	if err := refuseFolder(folder, o.Resume, taken); err != nil {
+		return nil, nil, errors.Join(err, closeFile(lock))
+	}
+	return folder, lock, nil
+}
+
+func closeFile(f *os.File) error {
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// refuseFolder says why a run folder cannot be trained in now. taken tells that another process has its lock: the
+// status shows that process only once it has read the data and taken the folder over.
+func refuseFolder(folder *run.Run, resume, taken bool) error {
+	_, err := os.Stat(folder.Path(run.StatusFile))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	var status run.Status
+	if known := err == nil; known {
+		if status, err = folder.Status(); err != nil {
+			return err
+		}
+	}
+	_, noEvents := os.Stat(folder.Path(run.MetricsFile))
 	switch {
 	case status.Alive:
-		return nil, nil, fmt.Errorf("%s is being trained by process %d at this moment", folder.Dir, status.PID)
-	case !o.Resume:
-		return nil, nil, fmt.Errorf("%s holds a run already (%s at step %d); use --resume to go on with it, or another --run", folder.Dir, status.State, status.Step)
+		return fmt.Errorf("%s is being trained by process %d at this moment", folder.Dir, status.PID)
+	case taken:
+		return fmt.Errorf("%s is being opened by another sftui process at this moment", folder.Dir)
+	case resume:
+	case status.State != "":
+		return fmt.Errorf("%s holds a run already (%s at step %d); use --resume to go on with it, or another --run", folder.Dir, status.State, status.Step)
+	case noEvents == nil:
+		return fmt.Errorf("%s already has a %s; give another folder, or --resume", folder.Dir, run.MetricsFile)
 	}
-	return folder, previous, nil
+	return nil
 }
 
 // training is one call of Train.
@@ -189,7 +211,7 @@ type training struct {
 	model    string // folder of the weights
 	o        *TrainOptions
 	folder   *run.Run
-	previous []byte // run.json before a resume
+	lock     *os.File // of the folder, nil where the file system knows none
 	out      *recorder
 	server   *run.Server
 	resume   resumePoint
@@ -350,7 +372,7 @@ func (t *training) release() {
 	if t.opened != nil {
 		t.opened.Close()
 	}
-	for _, c := range []func() error{t.closeServer, t.closeData, t.closeTokenizer} {
+	for _, c := range []func() error{t.closeServer, t.closeData, t.closeTokenizer, func() error { return closeFile(t.lock) }} {
 		if err := c(); err != nil && t.o.OnEvent != nil {
 			// The run is over and recorded; nothing of it is lost.
 			t.o.OnEvent(run.Event{Kind: run.KindLog, Time: time.Now(), Message: err.Error()})
