@@ -33,7 +33,9 @@ type Change struct {
 	// Force applies it although the forecast says that memory will not do.
 	Force bool `json:"force,omitempty"`
 
-	vetted bool // the forecast was asked already
+	vetted   bool    // the forecast was asked already, for just these values
+	peak     int64   // what it said, in bytes, 0 for nothing
+	compiled float64 // seconds that the slowest new shape took
 }
 
 // values are the change's options by name.
@@ -82,8 +84,12 @@ func (c Change) merge(b Change) Change {
 	if b.LearningScale > 0 {
 		c.LearningScale = b.LearningScale
 	}
-	c.vetted = b.vetted && b.MicroBatch > 0 || c.vetted && b.MicroBatch == 0
-	c.Force = c.Force || b.Force
+	// Whether both together fit is another question than whether each does, and
+	// sizes that are asked for now are not forced by what was asked before.
+	c.vetted, c.peak = false, 0
+	if b.MicroBatch > 0 || b.Accumulation > 0 {
+		c.Force = b.Force
+	}
 	return c
 }
 
@@ -92,7 +98,15 @@ func (c Change) merge(b Change) Change {
 func ParseChange(values map[string]string, base float64) (Change, error) {
 	var c Change
 	if len(values) == 0 {
-		return c, fmt.Errorf("nothing to set: give %s, %s or %s", keyMicroBatch, keyAccumulation, keyScale)
+		return c, fmt.Errorf("nothing to set: give %s, %s, %s or %s", keyMicroBatch, keyAccumulation, keyLearningRate, keyScale)
+	}
+	if _, ok := values[keyLearningRate]; ok {
+		if _, both := values[keyScale]; both {
+			return c, fmt.Errorf("%s and %s are two ways to say the same: give one of them", keyLearningRate, keyScale)
+		}
+		if base <= 0 {
+			return c, fmt.Errorf("the recipe's %s is %g, of which no scale makes another", keyLearningRate, base)
+		}
 	}
 	for key, value := range values {
 		var err error
@@ -108,7 +122,7 @@ func ParseChange(values map[string]string, base float64) (Change, error) {
 				c.LearningScale /= base
 			}
 		default:
-			err = fmt.Errorf("%s cannot be changed in a live run; %s, %s and %s can", key, keyMicroBatch, keyAccumulation, keyScale)
+			err = fmt.Errorf("%s cannot be changed in a live run; %s, %s, %s and %s can", key, keyMicroBatch, keyAccumulation, keyLearningRate, keyScale)
 		}
 		if err != nil {
 			return Change{}, err
@@ -157,8 +171,9 @@ type Control struct {
 	fixed    bool // replaying: the micro-batches are given
 	kill     func()
 	snapshot func() run.Status
+	ended    bool                                  // there is no further step
 	vet      func(Change) (total int64, err error) // forecasts a change, nil before the run is set up
-	taken    func(Change)                          // takes a change over at once, nil before that
+	taken    func(Change) error                    // takes a change over at once, nil before that
 	note     func(Change)                          // writes down what waits until then
 }
 
@@ -169,15 +184,15 @@ func NewControl(kill func()) *Control {
 	return c
 }
 
-// Stop ends the run after the current optimizer step, with a checkpoint when save is set.
+// Stop ends the run after the current optimizer step, with a checkpoint when save is set. Asked twice, the last word
+// counts.
 func (c *Control) Stop(save bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kind := stopNow
+	c.stop = stopNow
 	if save {
-		kind = stopSave
+		c.stop = stopSave
 	}
-	c.stop = max(c.stop, kind)
 	c.wake.Broadcast()
 }
 
@@ -215,8 +230,11 @@ func (c *Control) Set(change Change) error {
 // set is Set; it also returns the forecast peak in bytes, 0 where none was made.
 func (c *Control) set(change Change) (total int64, err error) {
 	c.mu.Lock()
-	fixed, vet := c.fixed, c.vet
+	fixed, vet, ended := c.fixed, c.vet, c.ended
 	c.mu.Unlock()
+	if ended {
+		return 0, errEnding
+	}
 	if fixed && change.MicroBatch > 0 {
 		return 0, fmt.Errorf("%s cannot change while given batches are replayed", keyMicroBatch)
 	}
@@ -224,7 +242,7 @@ func (c *Control) set(change Change) (total int64, err error) {
 		if total, err = vet(change); err != nil {
 			return total, err
 		}
-		change.vetted = true
+		change.vetted, change.peak = true, total
 	}
 	c.mu.Lock()
 	if c.pending != nil {
@@ -240,7 +258,7 @@ func (c *Control) set(change Change) (total int64, err error) {
 	}
 	c.mu.Unlock()
 	if taken != nil {
-		taken(change)
+		return total, taken(change)
 	}
 	return total, nil
 }
@@ -248,6 +266,12 @@ func (c *Control) set(change Change) (total int64, err error) {
 // Handle answers one command of the control socket.
 func (c *Control) Handle(cmd run.Command) run.Reply {
 	reply := run.Reply{OK: true}
+	if len(cmd.Values) > 0 && cmd.Verb != run.Set {
+		return run.Reply{Message: fmt.Sprintf("values belong to set, not to %s", cmd.Verb)}
+	}
+	if why := c.tooLate(cmd.Verb); why != nil {
+		return run.Reply{Message: why.Error()}
+	}
 	switch cmd.Verb {
 	case run.Set:
 		return c.handleSet(cmd)
@@ -348,15 +372,36 @@ func (c *Control) takeSave() bool {
 // serve tells the control that the run is set up: vet forecasts a change, and
 // taken takes one over from any goroutine. What was asked for before is handed
 // over now.
-func (c *Control) serve(vet func(Change) (int64, error), taken func(Change)) {
+func (c *Control) serve(vet func(Change) (int64, error), taken func(Change) error) {
 	c.mu.Lock()
 	c.vet, c.taken = vet, taken
 	early := c.pending
 	c.pending = nil
 	c.mu.Unlock()
 	if early != nil {
-		taken(*early)
+		_ = taken(*early) // the run begins only now
 	}
+}
+
+// end tells the control that the run makes no further step.
+func (c *Control) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
+}
+
+// tooLate is why a command that wants another step comes too late, nil where it
+// does not.
+func (c *Control) tooLate(verb run.Verb) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch verb {
+	case run.Set, run.Save, run.Pause, run.StopAndSave:
+		if c.ended {
+			return errEnding
+		}
+	}
+	return nil
 }
 
 // isPaused reports whether the run should hold.

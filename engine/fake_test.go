@@ -40,6 +40,7 @@ type fakeTrainer struct {
 	slow    func(compute.Shape) // called when a shape is compiled
 	memory  int64
 	perPos  int64 // bytes that a position is forecast to need
+	alone   int64 // bytes that a step of one micro-batch is forecast to save
 	full    int   // exports that find the disk full before one works
 	weights int64 // parameters that it says it has, 0 for 8
 }
@@ -225,6 +226,9 @@ func (f *fakeTrainer) host(modelDir string) Host {
 				return device.Reading{Used: 1000, Limit: 1 << 40}
 			}, Estimate: func(s compute.Shape) compute.Memory {
 				return compute.Memory{Weights: f.perPos * int64(s.Positions())}
+			}, Alone: func(m compute.Memory) compute.Memory {
+				m.Weights -= f.alone
+				return m
 			}}, nil
 		},
 	}

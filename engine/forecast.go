@@ -137,11 +137,16 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 	if err != nil {
 		return err
 	}
-	worst, err := worstBatch(rows, order, f.fused.ShapesOf(f.config, f.model), 0, 1, o.Recipe.PerDeviceEvalBatchSize)
+	micro := o.Recipe.PerDeviceEvalBatchSize
+	list, err := candidates(rows, order, f.fused.ShapesOf(f.config, f.model), ahead{steps: order.StepsFrom(0, micro, 1), micro: micro, accumulation: 1})
 	if err != nil {
 		return err
 	}
-	out.EvalBytes, out.EvalShape = evaluationMemory(Estimate(f.model, f.config, worst.shape, f.cuda), f.cuda).Total(), worst.shape.String()
+	weigh := func(s compute.Shape) int64 {
+		return evaluationMemory(Estimate(f.model, f.config, s, f.cuda), f.cuda).Total()
+	}
+	worst := heaviestOf(list, weigh)
+	out.EvalBytes, out.EvalShape = weigh(worst.shape), worst.shape.String()
 	return nil
 }
 

@@ -22,15 +22,15 @@ type Forecaster struct {
 	rows   *Scanned
 	feed   *outlineFeed
 	order  *Order
-	epochs int
 }
 
 // Memory is the forecast for a recipe's heaviest micro-batch.
 func (f *Forecaster) Memory(r *recipes.Recipe) (compute.Memory, Worst, error) {
-	w, err := f.Worst(r.PerDeviceTrainBatchSize)
+	list, err := f.candidates(r)
 	if err != nil {
-		return compute.Memory{}, w, err
+		return compute.Memory{}, Worst{}, err
 	}
+	w := f.worst(r, list)
 	return f.estimate(r, w.shape), w, nil
 }
 
@@ -115,12 +115,8 @@ func newForecaster(r *recipes.Recipe, m *model.Model, dir string, train *outline
 		return nil, nil, err
 	}
 	perEpoch := order.StepsFrom(0, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
-	steps := r.MaxSteps
-	if steps <= 0 {
-		steps = order.TotalSteps(r.NumTrainEpochs, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)
-	}
-	f := &Forecaster{model: m, config: ComputeConfig(r, dir), feed: train, order: order,
-		epochs: order.EpochsAhead(Position{}, steps, r.PerDeviceTrainBatchSize, r.GradientAccumulationSteps)}
+	steps := recipeSteps(r, order)
+	f := &Forecaster{model: m, config: ComputeConfig(r, dir), feed: train, order: order}
 	out := &Forecast{
 		Model: r.ModelNameOrPath, Rows: train.Len(),
 		MicroBatch: r.PerDeviceTrainBatchSize, Accumulation: r.GradientAccumulationSteps, Steps: steps, StepsPerEpoch: perEpoch,

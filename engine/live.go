@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,41 +29,48 @@ type tuner struct {
 	out     *recorder
 	peaks   *peaks
 
-	mu           sync.Mutex
-	at           Position // of the next step that has not begun
-	micro        int      // in force
-	accumulation int
-	stepSeconds  float64 // of the last step
-	wanted       *Change
-	busy         chan struct{} // closed when the goroutine ends, nil without one
-	looked       bool          // all windows ahead were compiled once for this change
-	chases       int
-	told         bool    // a "compiling" event was sent for this change
-	slowest      float64 // seconds that one of its shapes took to compile
-	err          error
-	closed       bool
+	mu      sync.Mutex
+	at      Position  // of the next step that has not begun
+	now     sizes     // in force
+	recent  []float64 // seconds of the last steps
+	wanted  *Change
+	busy    chan struct{} // closed when the goroutine ends, nil without one
+	looked  bool          // all windows ahead were compiled once for this change
+	chases  int
+	told    bool    // a "compiling" event was sent for this change
+	slowest float64 // seconds that one of its shapes took to compile
+	err     error
+	closed  bool
 }
 
+// errEnding answers what is asked of a run that makes no further step.
+var errEnding = errors.New("the run makes no further step: it is ending")
+
 // ask takes a change, over the one that still waits if there is one.
-func (t *tuner) ask(c Change) {
+func (t *tuner) ask(c Change) error {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return errEnding
+	}
 	if t.wanted != nil {
 		c = t.wanted.merge(c)
 	}
 	t.wanted, t.looked, t.chases, t.told, t.slowest, t.err = &c, false, 0, false, 0, nil
 	t.start()
-	t.mu.Unlock()
+	// Under the lock, so that of two requests, or a request and the change before it that comes into force, the status
+	// shows the later one.
 	t.out.waits(c)
+	return nil
 }
 
-// waiting are the values of the change that is not in force yet, nil without one.
-func (t *tuner) waiting() map[string]string {
+// done tells that the change which due returned is in force, or left out.
+func (t *tuner) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.wanted == nil {
-		return nil
+		t.out.update(func(s *run.Status) { s.Pending = nil })
 	}
-	return t.wanted.waiting()
 }
 
 // start runs the goroutine that prepares; the caller holds mu.
@@ -74,17 +83,30 @@ func (t *tuner) start() {
 
 // begin tells that a step with the sizes now in force begins; next is where the
 // one after it will.
-func (t *tuner) begin(next Position, micro, accumulation int) {
+func (t *tuner) begin(next Position, now sizes) {
 	t.mu.Lock()
-	t.at, t.micro, t.accumulation = next, micro, accumulation
+	t.at, t.now = next, now
 	t.mu.Unlock()
 }
+
+// recentSteps is how many steps tell what a step usually takes.
+const recentSteps = 5
 
 // stepped tells how long the last step took.
 func (t *tuner) stepped(seconds float64) {
 	t.mu.Lock()
-	t.stepSeconds = seconds
+	t.recent = append(t.recent, seconds)
+	t.recent = t.recent[max(0, len(t.recent)-recentSteps):]
 	t.mu.Unlock()
+}
+
+// usual is what a step takes that does not wait for the compiler, as the first
+// ones do; 0 where that cannot be told yet.
+func (t *tuner) usual() float64 {
+	if len(t.recent) < 2 {
+		return 0
+	}
+	return slices.Min(t.recent)
 }
 
 // prepare checks that what is wanted fits and compiles it, until nothing is
@@ -100,7 +122,10 @@ func (t *tuner) prepare(done chan struct{}) {
 		}
 		change, at := t.wanted, t.at
 		t.mu.Unlock()
-		err := t.vet(change)
+		var err error
+		if !change.vetted {
+			change.peak, err = t.vet(*change)
+		}
 		if err == nil {
 			err = t.walk(change, at)
 		}
@@ -112,28 +137,29 @@ func (t *tuner) prepare(done chan struct{}) {
 	}
 }
 
-// vet refuses a change that the device's memory has no room for.
-func (t *tuner) vet(c *Change) error {
-	if c.MicroBatch == 0 || c.vetted {
-		return nil
+// vet refuses a change that, with what waits already, the device's memory has
+// no room for. total is the forecast peak in bytes.
+func (t *tuner) vet(c Change) (total int64, err error) {
+	t.mu.Lock()
+	at, now := t.at, t.now
+	if t.wanted != nil {
+		c = t.wanted.merge(c)
 	}
-	_, err := t.peaks.vet(*c)
-	return err
+	t.mu.Unlock()
+	return t.peaks.vet(c, at, now)
 }
 
 // walk compiles the windows from a position on at the sizes of a change.
 func (t *tuner) walk(c *Change, at Position) error {
 	t.mu.Lock()
-	micro, accumulation := t.micro, t.accumulation
+	now := t.now
 	t.mu.Unlock()
-	if c.MicroBatch == 0 || c.MicroBatch == micro {
+	then := now.with(*c)
+	if then.micro == now.micro {
 		return nil // the shapes are those of now
 	}
-	if c.Accumulation > 0 {
-		accumulation = c.Accumulation
-	}
 	for range lookAhead {
-		w, err := collect(t.feed, t.order, at, c.MicroBatch, accumulation)
+		w, err := collect(t.feed, t.order, at, then.micro, then.accumulation)
 		if err != nil {
 			return err
 		}
@@ -178,13 +204,6 @@ func (t *tuner) compile(c *Change, s compute.Shape) error {
 	return err
 }
 
-// compileSeconds is what the slowest shape of the latest change took so far.
-func (t *tuner) compileSeconds() float64 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.slowest
-}
-
 // due returns the change that comes into force with the step at a position, or
 // nil. compiled reports whether what that step needs is there.
 func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
@@ -194,6 +213,7 @@ func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
 		return nil, nil
 	}
 	c := *t.wanted
+	c.compiled = t.slowest
 	if err := t.err; err != nil {
 		t.wanted = nil
 		return &c, err
@@ -203,7 +223,7 @@ func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
 		return nil, err
 	}
 	switch {
-	case ready && (t.looked || t.slowest <= t.stepSeconds):
+	case ready && (t.looked || t.slowest <= t.usual()):
 		// Where a shape compiles faster than a step trains, the shapes of later
 		// windows are compiled while earlier ones are trained on.
 	case t.looked && t.chases >= maxChases:
@@ -219,15 +239,17 @@ func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
 	return &c, nil
 }
 
-// close ends the background work and waits for it.
-func (t *tuner) close() {
+// close ends the background work and waits for it. It returns the change that
+// was asked for and did not come into force, if any.
+func (t *tuner) close() *Change {
 	t.mu.Lock()
 	t.closed = true
-	busy := t.busy
+	busy, waits := t.busy, t.wanted
 	t.mu.Unlock()
 	if busy != nil {
 		<-busy
 	}
+	return waits
 }
 
 // takeChanges applies what is due before the next optimizer step: changes with
@@ -238,11 +260,11 @@ func (l *loop) takeChanges() error {
 		l.changes = l.changes[1:]
 	}
 	change, err := l.tuner.due(func(c Change) (bool, error) {
-		micro, accumulation := l.sizes(c)
-		if micro == l.state.MicroBatch {
+		then := l.sizes().with(c)
+		if then.micro == l.state.MicroBatch {
 			return true, nil
 		}
-		next, err := collect(l.feed, l.order, l.state.Position, micro, accumulation)
+		next, err := collect(l.feed, l.order, l.state.Position, then.micro, then.accumulation)
 		return err == nil && l.compiled(next), err
 	})
 	switch {
@@ -252,37 +274,38 @@ func (l *loop) takeChanges() error {
 		l.refuse(*change, err)
 	default:
 		l.apply(*change)
+		// What waits is forgotten only when the event that it is in force, which a resume goes by, has been written; on a
+		// full disk it comes later.
+		_, _ = l.out.events.Sync()
 	}
+	l.tuner.done()
 	return nil
 }
 
 // refuse leaves a live change out; the run goes on as it was.
 func (l *loop) refuse(c Change, why error) {
-	waiting := l.tuner.waiting()
-	l.out.update(func(s *run.Status) { s.Pending = waiting })
 	message := fmt.Sprintf("%s is left out: %v", c, why)
 	l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: run.ChangeRefused, Changes: c.values(), Message: message})
 	l.out.warn(run.CodeMemory, l.state.Step, message, nil)
 }
 
-// sizes are the batch sizes that a change leads to.
-func (l *loop) sizes(c Change) (micro, accumulation int) {
-	micro, accumulation = l.state.MicroBatch, l.state.Accumulation
-	if c.MicroBatch > 0 {
-		micro = c.MicroBatch
-	}
-	if c.Accumulation > 0 {
-		accumulation = c.Accumulation
-	}
-	return micro, accumulation
+// unmet tells of a change that was asked for too late to come into force.
+func (l *loop) unmet(c *Change) {
+	message := fmt.Sprintf("%s is left out: the run made its last step before it could come into force", c)
+	l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: run.ChangeRefused, Changes: c.values(), Message: message})
+	l.out.update(func(s *run.Status) { s.Pending = nil })
 }
+
+// sizes are the batch sizes in force.
+func (l *loop) sizes() sizes { return sizes{l.state.MicroBatch, l.state.Accumulation} }
 
 // apply puts a change into force for the next step. The position in the data
 // counts rows, so no row is lost or repeated; the schedule is stretched over
 // the steps that the rest of the data now takes.
 func (l *loop) apply(c Change) {
 	c.Step = l.state.Step + 1
-	l.state.MicroBatch, l.state.Accumulation = l.sizes(c)
+	then := l.sizes().with(c)
+	l.state.MicroBatch, l.state.Accumulation = then.micro, then.accumulation
 	if c.LearningScale > 0 {
 		l.state.LearningScale = c.LearningScale
 	}
@@ -293,11 +316,14 @@ func (l *loop) apply(c Change) {
 			l.state.ScheduleStride = rest / float64(left)
 		}
 	}
-	forecast, waiting := l.tuner.peaks.total(l.state.MicroBatch), l.tuner.waiting()
+	var forecast int64
+	if c.MicroBatch > 0 || c.Accumulation > 0 {
+		// The cuts of this epoch's rows into batches depend on the step that the change came with.
+		forecast = max(c.peak, l.tuner.peaks.soon(l.state.Position, then))
+	}
 	l.out.update(func(s *run.Status) {
 		s.TotalSteps, s.LearningScale = l.state.TotalSteps, l.state.LearningScale
 		s.MicroBatch, s.Accumulation = l.state.MicroBatch, l.state.Accumulation
-		s.Pending = waiting
 		if forecast > 0 {
 			s.MemoryForecast = uint64(forecast)
 		}
@@ -305,5 +331,5 @@ func (l *loop) apply(c Change) {
 	l.forecast = max(l.forecast, forecast)
 	l.out.emit(run.Event{Kind: run.KindChange, Step: c.Step, Phase: run.ChangeApplied, Changes: c.values(), TotalSteps: l.state.TotalSteps,
 		MicroBatch: l.state.MicroBatch, Accumulation: l.state.Accumulation, MemoryForecast: uint64(max(0, forecast)),
-		CompileSeconds: l.tuner.compileSeconds(), Message: fmt.Sprintf("%s from step %d on", c, c.Step)})
+		CompileSeconds: c.compiled, Message: fmt.Sprintf("%s from step %d on", c, c.Step)})
 }

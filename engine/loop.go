@@ -154,7 +154,7 @@ func (r *recorder) becomeTraining() {
 // between does what was asked for between two optimizer steps.
 func (l *loop) between(ctx context.Context) error {
 	for {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && l.control.stopping() == stopNot {
 			l.control.Stop(true)
 		}
 		if l.control.takeSave() {
@@ -238,7 +238,7 @@ func (l *loop) step() (epochEnded bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	l.tuner.begin(window.next, l.state.MicroBatch, l.state.Accumulation)
+	l.tuner.begin(window.next, l.sizes())
 	var w work
 	for _, b := range window.batches {
 		m, err := l.trainer.Micro(b)

@@ -238,14 +238,6 @@ func (o *Order) StepsLeft(at Position, epochs float64, micro, accumulation int) 
 	return steps
 }
 
-// EpochsAhead is how many epochs so many steps from a position touch.
-func (o *Order) EpochsAhead(at Position, steps, micro, accumulation int) int {
-	at = o.normalize(at, micro)
-	perEpoch := max(1, o.StepsFrom(0, micro, accumulation))
-	later := max(0, steps-o.StepsFrom(at.Offset, micro, accumulation))
-	return 1 + (later+perEpoch-1)/perEpoch
-}
-
 // EpochAt is the fractional epoch after a position was reached in the epoch of
 // the window before it, counted in micro-batches as transformers does.
 func (o *Order) EpochAt(window, next Position, micro int) float64 {

@@ -119,26 +119,3 @@ func TestSpikeWhileTheLossFalls(t *testing.T) {
 		}
 	}
 }
-
-// The epochs ahead are those that the windows of the steps to come lie in.
-func TestEpochsAhead(t *testing.T) {
-	for _, drop := range []bool{false, true} {
-		o, err := NewOrder(13, 1, "sequential", drop)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, at := range []Position{{}, {Epoch: 2}, {Epoch: 1, Offset: 4}, {Epoch: 1, Offset: 12}} {
-			for steps := 1; steps < 12; steps++ {
-				first := o.normalize(at, 2).Epoch
-				last, next := first, at
-				for range steps {
-					last = o.normalize(next, 2).Epoch
-					_, next = o.Window(next, 2, 2)
-				}
-				if got, want := o.EpochsAhead(at, steps, 2, 2), last-first+1; got != want {
-					t.Errorf("drop %v: %d steps from %+v touch %d epochs, EpochsAhead says %d", drop, steps, at, want, got)
-				}
-			}
-		}
-	}
-}

@@ -16,10 +16,12 @@ import (
 // it saves is the difference of two forecasts: its options are set and the rows
 // looked through again.
 func (f *Forecaster) remedies(r *recipes.Recipe) ([]Remedy, error) {
-	now, worst, err := f.Memory(r)
+	heavy, err := f.candidates(r)
 	if err != nil {
 		return nil, err
 	}
+	worst := f.worst(r, heavy)
+	now := f.estimate(r, worst.shape)
 	list := []Remedy{}
 	for _, remedy := range f.changes(r, worst) {
 		changed := r.Clone()
@@ -28,7 +30,7 @@ func (f *Forecaster) remedies(r *recipes.Recipe) ([]Remedy, error) {
 				return nil, err
 			}
 		}
-		m, err := f.changed(r, changed, worst)
+		m, err := f.changed(r, changed, heavy)
 		if err != nil {
 			return nil, err
 		}
@@ -41,9 +43,9 @@ func (f *Forecaster) remedies(r *recipes.Recipe) ([]Remedy, error) {
 	return list, nil
 }
 
-// changed is the memory of training by another recipe on the same rows, whose
-// heaviest micro-batch by the recipe of the forecast is worst.
-func (f *Forecaster) changed(was, now *recipes.Recipe, worst Worst) (compute.Memory, error) {
+// changed is the memory of training by another recipe on the same rows; heavy
+// are the candidates for the heaviest micro-batch by the recipe of the forecast.
+func (f *Forecaster) changed(was, now *recipes.Recipe, heavy []heaviest) (compute.Memory, error) {
 	g := *f
 	dtype := f.config.DType // where the recipes leave it open it is the device's
 	g.config = ComputeConfig(now, f.config.ModelDir)
@@ -61,11 +63,11 @@ func (f *Forecaster) changed(was, now *recipes.Recipe, worst Worst) (compute.Mem
 		if g.order, err = RecipeOrder(now, g.feed.Len(), g.feed.Tokens); err != nil {
 			return compute.Memory{}, err
 		}
-		if worst, err = g.Worst(now.PerDeviceTrainBatchSize); err != nil {
+		if heavy, err = g.candidates(now); err != nil {
 			return compute.Memory{}, err
 		}
 	}
-	return g.estimate(now, worst.shape), nil
+	return g.estimate(now, g.worst(now, heavy).shape), nil
 }
 
 // changes are what could need less memory than a recipe does.

@@ -265,15 +265,21 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 
 // addTuner opens the loop to live changes.
 func (t *training) addTuner(l *loop) {
-	p := &peaks{
-		feed: l.feed, order: l.order.clone(), shapeOf: l.trainer.ShapeOf, estimate: t.opened.Estimate,
-		limit: l.out.limit, epoch: l.state.Position.Epoch, epochs: l.epochsAhead(),
+	p := &peaks{feed: l.feed, order: l.order.clone(), shapeOf: l.trainer.ShapeOf, limit: l.out.limit}
+	if t.opened.Estimate != nil {
+		p.estimate = t.opened.estimate
+	}
+	rows := l.order.clone()
+	p.left = func(at Position, micro, accumulation int) int {
+		if l.recipe.MaxSteps > 0 {
+			return l.recipe.MaxSteps - l.out.snapshot().Step
+		}
+		return rows.StepsLeft(at, l.recipe.NumTrainEpochs, micro, accumulation)
 	}
 	l.tuner = &tuner{
-		trainer: l.trainer, feed: l.feed, order: l.order.clone(), out: l.out, peaks: p,
-		at: l.state.Position, micro: l.state.MicroBatch, accumulation: l.state.Accumulation,
+		trainer: l.trainer, feed: l.feed, order: l.order.clone(), out: l.out, peaks: p, at: l.state.Position, now: l.sizes(),
 	}
-	l.control.serve(p.vet, l.tuner.ask)
+	l.control.serve(l.tuner.vet, l.tuner.ask)
 }
 
 // restore puts the loop where a checkpoint was.

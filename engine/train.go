@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -284,6 +285,7 @@ func (t *training) takeOver() error {
 	if err != nil {
 		return err
 	}
+	made := slices.Clone(changes)
 	for _, c := range t.o.Changes {
 		if c.Step > t.resume.state.Step && !slices.ContainsFunc(changes, func(done Change) bool { return done.Step == c.Step }) {
 			changes = append(changes, c)
@@ -298,15 +300,21 @@ func (t *training) takeOver() error {
 	if err != nil {
 		return err
 	}
-	if len(old.Pending) > 0 {
-		c, err := changeFrom(old.Pending)
+	waits := old.Pending // until it is asked for again
+	if len(waits) > 0 {
+		c, err := changeFrom(waits)
 		if err != nil {
 			return fmt.Errorf("%s: pending change: %w", t.folder.Path(run.StatusFile), err)
 		}
-		t.o.Control.goOn(c)
+		// One that came into force as the process ended is made again at its own step.
+		if n := len(made); n == 0 || !maps.Equal(made[n-1].values(), c.values()) {
+			t.o.Control.goOn(c)
+		} else {
+			waits = nil
+		}
 	}
 	carried := t.resume.state.Status
-	carried.Pending = old.Pending // until it is asked for again
+	carried.Pending = waits
 	carried.Started, carried.Resumes, carried.Parent = old.Started, old.Resumes+1, old.Parent
 	carried.State, carried.Message, carried.Arguments = run.Starting, "", t.o.Arguments
 	carried.Export, carried.Checkpoint = "", t.resume.checkpoint
@@ -329,7 +337,9 @@ func (t *training) run(ctx context.Context) error {
 		return err
 	}
 	err := t.loop.train(ctx)
-	t.loop.settle()
+	if waits := t.loop.settle(); waits != nil && err == nil {
+		t.loop.unmet(waits) // of a run that ended otherwise it waits for the resume
+	}
 	t.loop.tellMemory()
 	if err != nil {
 		return t.loop.afterFailure(ctx, err)

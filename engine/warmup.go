@@ -30,17 +30,17 @@ func Bytes(n int64) string {
 // compares the memory that this takes with what the device has.
 func (l *loop) warmUp(o *Opened, force bool) error {
 	l.out.enter(run.Compiling, "compiling for the first step")
-	for _, c := range l.changes {
-		if _, err := l.tuner.peaks.vet(c); err != nil && !force {
-			return fmt.Errorf("step %d: %w", c.Step, err)
-		}
+	if err := l.vetScheduled(force); err != nil {
+		return err
 	}
-	heaviest, err := worstBatch(l.feed, l.order.clone(), l.trainer.ShapeOf, l.state.Position.Epoch, l.epochsAhead(), l.state.MicroBatch)
+	list, err := candidates(l.feed, l.order.clone(), l.trainer.ShapeOf,
+		ahead{l.state.Position, l.state.TotalSteps - l.state.Step, l.state.MicroBatch, l.state.Accumulation})
 	if err != nil {
 		return err
 	}
+	heaviest := heaviestOf(list, o.weigh(l.state.Accumulation))
 	worst, shape := heaviest.batch, heaviest.shape
-	if err := l.refuseEarly(o, heaviest.batch, shape, force); err != nil {
+	if err := l.refuseEarly(o, worst, shape, force); err != nil {
 		return err
 	}
 	if !l.trainer.Compiled(shape) {
@@ -70,11 +70,6 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 	return fmt.Errorf("%s; --force starts all the same", what)
 }
 
-// epochsAhead is how many epochs the steps to come touch.
-func (l *loop) epochsAhead() int {
-	return l.order.EpochsAhead(l.state.Position, l.state.TotalSteps-l.state.Step, l.state.MicroBatch, l.state.Accumulation)
-}
-
 // surelyTooMuch is how far above the free memory the formula alone refuses a run: compiling a batch that large takes
 // minutes, and below it XLA's own sizes decide.
 const surelyTooMuch = 1.5
@@ -85,10 +80,7 @@ func (l *loop) refuseEarly(o *Opened, worst compute.Batch, shape compute.Shape, 
 	if force || o.Estimate == nil || limit == 0 {
 		return nil
 	}
-	need := o.Estimate(shape)
-	if l.state.Accumulation == 1 && o.Alone != nil {
-		need = o.Alone(need)
-	}
+	need := o.estimate(shape, l.state.Accumulation)
 	if float64(need.Total()) <= surelyTooMuch*float64(limit) {
 		return nil
 	}
@@ -107,11 +99,48 @@ func (l *loop) evaluationPeak(o *Opened) (int64, error) {
 	if l.eval == nil || o.Estimate == nil {
 		return 0, nil
 	}
-	worst, err := worstBatch(l.eval.feed, l.eval.order.clone(), l.trainer.ShapeOf, 0, 1, l.eval.batch)
+	steps := l.eval.order.StepsFrom(0, l.eval.batch, 1)
+	list, err := candidates(l.eval.feed, l.eval.order.clone(), l.trainer.ShapeOf, ahead{steps: steps, micro: l.eval.batch, accumulation: 1})
 	if err != nil {
 		return 0, err
 	}
-	return evaluationMemory(o.Estimate(worst.shape), o.CUDA).Total(), nil
+	weigh := func(s compute.Shape) int64 { return evaluationMemory(o.Estimate(s), o.CUDA).Total() }
+	return weigh(heaviestOf(list, weigh).shape), nil
+}
+
+// estimate forecasts the memory of steps of so many micro-batches in a shape.
+func (o *Opened) estimate(s compute.Shape, accumulation int) compute.Memory {
+	e := o.Estimate(s)
+	if accumulation == 1 && o.Alone != nil {
+		e = o.Alone(e)
+	}
+	return e
+}
+
+// weigh compares shapes by the memory that they need, or by their positions
+// where the model cannot be described.
+func (o *Opened) weigh(accumulation int) func(compute.Shape) int64 {
+	return func(s compute.Shape) int64 {
+		if o.Estimate == nil {
+			return int64(s.Positions())
+		}
+		return o.estimate(s, accumulation).Total()
+	}
+}
+
+// vetScheduled refuses a change with a step of its own that memory has no room
+// for, before anything is compiled.
+func (l *loop) vetScheduled(force bool) error {
+	now := l.sizes()
+	for i := range l.changes {
+		c := &l.changes[i]
+		total, err := l.tuner.peaks.vet(*c, l.state.Position, now)
+		if err != nil && !force {
+			return fmt.Errorf("step %d: %w", c.Step, err)
+		}
+		c.peak, now = total, now.with(*c)
+	}
+	return nil
 }
 
 // limit is the memory of the device that other processes leave, 0 when unknown.

@@ -68,7 +68,8 @@ func (l *loop) nextWindow() (*window, error) {
 func (l *loop) startPrefetch(at Position) {
 	p := &prefetch{at: at, micro: l.state.MicroBatch, accumulation: l.state.Accumulation, collected: make(chan struct{}), done: make(chan struct{})}
 	if len(l.changes) > 0 && l.changes[0].Step == l.state.Step+2 {
-		p.micro, p.accumulation = l.sizes(l.changes[0]) // as they will be by then
+		then := l.sizes().with(l.changes[0]) // as they will be by then
+		p.micro, p.accumulation = then.micro, then.accumulation
 	}
 	l.ahead = p
 	order := l.order.clone()
@@ -125,11 +126,13 @@ func (l *loop) compiled(w *window) bool {
 	return true
 }
 
-// settle waits for the goroutine that makes the next window.
-func (l *loop) settle() {
+// settle ends the background work of the loop. It returns the change that was
+// asked for and did not come into force, if any.
+func (l *loop) settle() (waits *Change) {
+	l.control.end()
 	if l.ahead != nil {
 		<-l.ahead.done
 		l.ahead = nil
 	}
-	l.tuner.close()
+	return l.tuner.close()
 }
