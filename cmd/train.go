@@ -36,8 +36,8 @@ func trainFlags() flagSet {
 	}
 }
 
-// runTrain trains until the run is over. Ctrl-C stops after the step and saves;
-// a second one stops at once.
+// runTrain trains until the run is over. Ctrl-C, or a terminal that is closed,
+// stops after the step and saves; a second Ctrl-C stops at once.
 func runTrain(ctx context.Context, args []string, s streams) int {
 	o, temporary, err := trainOptions(args, s)
 	if err != nil {
@@ -249,6 +249,10 @@ func chooseRunDir(r *recipes.Recipe) (dir string, temporary bool, err error) {
 func stopOnSignals(ctx context.Context, o engine.TrainOptions, p *progress, cancel context.CancelCauseFunc) (stop func()) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup leaves it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	signal.Ignore(syscall.SIGPIPE) // a run outlives whoever reads its progress
 	done := make(chan struct{})
 	var first atomic.Bool
 	ask := func() {
@@ -271,8 +275,11 @@ func stopOnSignals(ctx context.Context, o engine.TrainOptions, p *progress, canc
 			case <-ctx.Done(): // the caller's own signal handling, or its end
 				ask()
 				ctx = context.Background()
-			case <-signals:
-				if count++; count > 1 {
+			case s := <-signals:
+				if s != syscall.SIGHUP { // of which a terminal that is closed sends several
+					count++
+				}
+				if count > 1 {
 					p.line("stopped at once")
 					os.Exit(exitWarning)
 				}
@@ -282,6 +289,7 @@ func stopOnSignals(ctx context.Context, o engine.TrainOptions, p *progress, canc
 	}()
 	return func() {
 		signal.Stop(signals)
+		signal.Reset(syscall.SIGPIPE)
 		close(done)
 	}
 }

@@ -172,6 +172,28 @@ func TestInterruptSavesAndResumes(t *testing.T) {
 	sameCurve(t, stepsOf(t, dir), stepsOf(t, whole))
 }
 
+// A terminal that is closed, which tells its processes more than once, ends a run as Ctrl-C does: saved.
+func TestClosedTerminalSaves(t *testing.T) {
+	m := newTiny(t)
+	dir := filepath.Join(t.TempDir(), "run")
+	p := start(t, "train", "--recipe", m.recipe, "--run", dir, "save_strategy=no", "max_steps=100000")
+	waitUntil(t, func() bool { return countSteps(dir) >= 3 })
+	for range 3 {
+		p.Process.Signal(syscall.SIGHUP) //nolint:errcheck // it may be over by the third
+	}
+	p.Wait() //nolint:errcheck // the status says it
+	if p.ProcessState.ExitCode() != exitWarning {
+		t.Fatalf("status %d: %s", p.ProcessState.ExitCode(), p.err.String())
+	}
+	r, err := run.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, err := r.Checkpoints(); err != nil || len(list) != 1 || list[0].Step != len(stepsOf(t, dir)) {
+		t.Errorf("checkpoints %v after %d steps (%v)", list, len(stepsOf(t, dir)), err)
+	}
+}
+
 // A change through sftui ctl gives the same curve as one that was scheduled.
 func TestCtlChangesALiveRun(t *testing.T) {
 	m := newTiny(t)
