@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"sftui/engine/run"
@@ -24,11 +23,9 @@ const (
 	unfinishedPrefix = ".unfinished-"
 )
 
-// diskRetry is how long a run waits before it tries a full disk again.
-const diskRetry = 3 * time.Second
-
-// save writes checkpoint-N for the present step. On a full disk the run pauses
-// and tries again until there is room or it is asked to stop.
+// save writes checkpoint-N for the present step. On a full disk, or one that
+// cannot be written to, the run pauses and tries again until it can or it is
+// asked to stop.
 func (l *loop) save(ctx context.Context) error {
 	if l.saved == l.state.Step {
 		return nil
@@ -48,41 +45,18 @@ func (l *loop) save(ctx context.Context) error {
 			}
 			return nil
 		}
-		if !errors.Is(err, syscall.ENOSPC) {
-			return fmt.Errorf("checkpoint of step %d: %w", l.state.Step, err)
-		}
-		if !l.waitForDisk(ctx, err) {
+		if !l.hold(ctx, err) {
 			return fmt.Errorf("checkpoint of step %d: %w", l.state.Step, err)
 		}
 	}
-}
-
-// waitForDisk pauses on a full disk and reports whether to try again.
-func (l *loop) waitForDisk(ctx context.Context, err error) bool {
-	if l.out.snapshot().State != run.Paused {
-		then := "the run goes on by itself"
-		if l.control.stopping() == stopSave {
-			then = "the run saves and ends as asked; stop it once more to end it without a checkpoint"
-		}
-		message := fmt.Sprintf("the disk of %s is full: free some space and %s", l.run.Dir, then)
-		l.out.enter(run.Paused, message)
-		l.out.warn(run.CodeDisk, l.state.Step, fmt.Sprintf("%s (%v)", message, err), nil)
-	}
-	for wait := time.Duration(0); wait < diskRetry; wait += diskRetry / 10 {
-		if l.control.stopping() == stopNow || ctx.Err() != nil {
-			return false
-		}
-		if l.control.takeRetry() {
-			return true
-		}
-		time.Sleep(diskRetry / 10)
-	}
-	return true
 }
 
 // writeCheckpoint makes the folder under another name, brings it to the disk
 // and renames it, so that checkpoint-N is always whole.
 func (l *loop) writeCheckpoint() (path string, err error) {
+	if err := l.rejoin(); err != nil {
+		return "", err
+	}
 	name := fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Step)
 	path = l.run.Path(name)
 	temporary := l.run.Path(unfinishedPrefix + name)

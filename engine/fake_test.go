@@ -42,6 +42,7 @@ type fakeTrainer struct {
 	perPos  int64 // bytes that a position is forecast to need
 	alone   int64 // bytes that a step of one micro-batch is forecast to save
 	full    int   // exports that find the disk full before one works
+	fullAs  error // what they find, nil for a full disk
 	weights int64 // parameters that it says it has, 0 for 8
 }
 
@@ -210,7 +211,11 @@ func (f *fakeTrainer) LoadState(dir string) error {
 func (f *fakeTrainer) Export(dir string, _ compute.ExportOptions) error {
 	if f.full > 0 {
 		f.full--
-		return &os.PathError{Op: "write", Path: dir, Err: syscall.ENOSPC}
+		why := f.fullAs
+		if why == nil {
+			why = syscall.ENOSPC
+		}
+		return &os.PathError{Op: "write", Path: dir, Err: why}
 	}
 	return os.WriteFile(filepath.Join(dir, "config.json"), fmt.Appendf(nil, "%v", f.w), 0o644)
 }

@@ -27,6 +27,7 @@ type loop struct {
 	cadence cadence
 	marks   fingerprints
 	export  compute.ExportOptions
+	rejoin  func() error // makes the run folder again where it is gone
 
 	state    state
 	schedule *schedule

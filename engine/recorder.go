@@ -76,6 +76,12 @@ func (r *recorder) waits(c Change) {
 // write replaces run.json; the caller holds mu. A failure (a full disk) must
 // not stop training, and the next write may work again.
 func (r *recorder) write(durable bool) {
+	if r.events != nil {
+		if lost, err := r.events.Lost(); lost || err != nil {
+			r.err = err // it could be another run's folder by now; a lost one is made again with the next checkpoint
+			return
+		}
+	}
 	r.err = r.run.WriteStatus(r.status, durable)
 	r.written = time.Now()
 }

@@ -218,7 +218,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	}
 	l := &loop{
 		recipe: r, run: t.folder, out: t.out, control: t.o.Control, trainer: t.opened.Trainer,
-		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, saved: -1, sampled: -1, model: t.model,
+		feed: t.data.train, order: order, changes: t.o.Changes, marks: marks, rejoin: t.rejoin, saved: -1, sampled: -1, model: t.model,
 	}
 	if l.export, err = exportOptions(r, t.tok); err != nil {
 		return err

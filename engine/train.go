@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"sftui/dataset"
@@ -427,11 +426,15 @@ func (l *loop) finish(ctx context.Context) error {
 	}
 	l.out.enter(run.Saving, "writing the final model")
 	for {
-		err := writeModel(l.run.Path(run.ModelDir), write)
+		err := l.rejoin()
+		if err == nil {
+			err = writeModel(l.run.Path(run.ModelDir), write)
+		}
 		if err == nil {
 			l.keepOnlyBest()
+			return nil
 		}
-		if !errors.Is(err, syscall.ENOSPC) || !l.waitForDisk(ctx, err) {
+		if !l.hold(ctx, err) {
 			return err
 		}
 	}

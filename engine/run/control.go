@@ -62,8 +62,9 @@ const maxSocketPath = 100
 // Server answers commands at a run's control socket.
 type Server struct {
 	listener net.Listener
-	path     string // control.sock in the run folder
-	short    string // folder of the real socket where path is too long, or ""
+	path     string      // control.sock in the run folder
+	short    string      // folder of the real socket where path is too long, or ""
+	mine     os.FileInfo // of path as it was made
 	wg       sync.WaitGroup
 	mu       sync.Mutex
 	conns    map[net.Conn]struct{}
@@ -90,9 +91,14 @@ func (r *Run) Listen(handle func(Command) Reply) (*Server, error) {
 			return nil, fmt.Errorf("control socket: %w", errors.Join(err, os.RemoveAll(dir)))
 		}
 	}
-	var err error
-	if s.listener, err = net.Listen("unix", address); err != nil {
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: address, Net: "unix"})
+	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", errors.Join(err, s.remove()))
+	}
+	listener.SetUnlinkOnClose(false) // remove does it, where it is still ours
+	s.listener = listener
+	if s.mine, err = os.Lstat(s.path); err != nil {
+		return nil, fmt.Errorf("control socket: %w", errors.Join(err, listener.Close(), s.remove()))
 	}
 	s.wg.Add(1)
 	go s.accept(handle)
@@ -117,8 +123,13 @@ func ignoreMissing(err error) error {
 	return err
 }
 
+// remove removes the socket, unless another run has one of that name by now.
 func (s *Server) remove() error {
-	err := ignoreMissing(os.Remove(s.path))
+	there, err := os.Lstat(s.path)
+	if err == nil && (s.mine == nil || os.SameFile(s.mine, there)) {
+		err = os.Remove(s.path)
+	}
+	err = ignoreMissing(err)
 	if s.short != "" {
 		err = errors.Join(err, os.RemoveAll(s.short))
 	}

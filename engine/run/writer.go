@@ -159,6 +159,43 @@ func (w *Writer) Sync() (int64, error) {
 	return offset, nil
 }
 
+// Lost reports whether the file's name is gone, or is another file's by now.
+func (w *Writer) Lost() (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	mine, err := w.file.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := os.Stat(w.file.Name())
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist), ignoreMissing(err)
+	}
+	return !os.SameFile(mine, there), nil
+}
+
+// Rejoin makes a lost file again under its name, with all that was written.
+func (w *Writer) Rejoin() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.writing {
+		w.wake.Wait()
+	}
+	f, err := os.OpenFile(w.file.Name(), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(f, io.NewSectionReader(w.file, 0, w.offset)); err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	old := w.file
+	w.file = f
+	return old.Close()
+}
+
 // Close writes the rest, syncs and closes the file.
 func (w *Writer) Close() error {
 	w.mu.Lock()
