@@ -58,6 +58,14 @@ func (l *loop) nothingLearned() error {
 	return &notFiniteError{fmt.Sprintf("no step had a finite loss and gradient, so all %d were left out and the model is as it was; %s", l.state.LeftOut, l.advice())}
 }
 
+// tellLeftOut warns of a run that ends with steps that were all left out: what it
+// exports is older than it looks.
+func (l *loop) tellLeftOut() {
+	if n := l.state.LeftOut; n > 1 {
+		l.out.warn(run.CodeNaN, l.state.Step, fmt.Sprintf("each of the last %d steps was left out, so the model is as step %d left it; %s", n, l.state.Step-n, l.advice()), nil)
+	}
+}
+
 // notFiniteWeight names the first weight in a model folder that has a NaN or an
 // infinity, "" when there is none or the files cannot be read, which is not what
 // the caller is to tell.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +36,18 @@ func TestNothingLearned(t *testing.T) {
 	fake.poison = everyStep(9)
 	if res, err = train(t, f, fake, nil, "nan_policy=skip", "num_train_epochs=2"); err != nil || res.State != run.Finished {
 		t.Errorf("%v %v", res.State, err)
+	}
+	// Steps that were left out to the very end are summed up.
+	fake = newFake()
+	fake.poison = everyStep(10)
+	delete(fake.poison, 4)
+	if res, err = train(t, f, fake, nil, "nan_policy=skip", "num_train_epochs=2"); err != nil || res.State != run.Finished {
+		t.Errorf("%v %v", res.State, err)
+	}
+	if all := eventsOf(t, res.Dir); !slices.ContainsFunc(all, func(e run.Event) bool {
+		return e.Code == run.CodeNaN && strings.Contains(e.Message, "each of the last 6 steps was left out, so the model is as step 4 left it")
+	}) {
+		t.Error("nothing says that the model is older than the run")
 	}
 	// Long before the end of a long run it is clear that single rows are not at fault.
 	fake = newFake()

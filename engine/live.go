@@ -64,7 +64,15 @@ func (t *tuner) ask(c Change) error {
 	return nil
 }
 
-// done tells that the change which due returned is in force, or left out.
+// enforce tells what sizes are in force from the next step on.
+func (t *tuner) enforce(now sizes) {
+	t.mu.Lock()
+	t.now = now
+	t.mu.Unlock()
+}
+
+// done tells that the change which due returned is recorded as in force, or left
+// out.
 func (t *tuner) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -306,6 +314,7 @@ func (l *loop) apply(c Change) {
 	c.Step = l.state.Step + 1
 	then := l.sizes().with(c)
 	l.state.MicroBatch, l.state.Accumulation = then.micro, then.accumulation
+	l.tuner.enforce(then)
 	if c.LearningScale > 0 {
 		l.state.LearningScale = c.LearningScale
 	}

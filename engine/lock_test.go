@@ -39,3 +39,26 @@ func TestResumedTwiceAtOnce(t *testing.T) {
 	}
 	steps(t, dir) // fails where one is twice
 }
+
+// A run that was refused before its first step does not keep its folder from the
+// one that its author starts next; a run that did something does.
+func TestStartedAgainAfterARefusal(t *testing.T) {
+	f := newFixture(t, 20)
+	dir := filepath.Join(t.TempDir(), "run")
+	into := func(o *TrainOptions) { o.RunDir = dir }
+	heavy := newFake()
+	heavy.memory = 1 << 41 // of 2^40
+	if _, err := train(t, f, heavy, into); err == nil || !strings.Contains(err.Error(), "lower per_device_train_batch_size or max_length, or turn on use_peft (") {
+		t.Fatalf("got %v", err)
+	}
+	res, err := train(t, f, newFake(), into)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done := len(steps(t, dir)); done != res.Status.TotalSteps {
+		t.Errorf("%d steps of %d", done, res.Status.TotalSteps)
+	}
+	if _, err := train(t, f, newFake(), into); err == nil || !strings.Contains(err.Error(), "holds a run already") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -125,6 +125,7 @@ func (l *loop) train(ctx context.Context) error {
 	if err := l.nothingLearned(); err != nil {
 		return err
 	}
+	l.tellLeftOut()
 	if l.sampled != l.state.Step {
 		return l.sample(ctx)
 	}

@@ -91,7 +91,7 @@ func (r *recorder) snapshot() run.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.status
-	s.Alive = true
+	s.Alive, s.Updated = true, time.Now()
 	return s
 }
 

@@ -225,7 +225,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	}
 	perEpoch := order.StepsFrom(0, micro, r.GradientAccumulationSteps)
 	if perEpoch == 0 {
-		return fmt.Errorf("%d rows are fewer than one batch of %d, and dataloader_drop_last drops it", order.n, micro)
+		return droppedAll(order.n, micro)
 	}
 	total := r.MaxSteps
 	if total <= 0 {

@@ -59,7 +59,7 @@ func (l *loop) warmUp(o *Opened, force bool) error {
 	if limit == 0 || l.forecast <= int64(limit) {
 		return nil
 	}
-	what := tooHeavy(worst, need, int64(limit))
+	what := l.tooHeavy(worst, need, int64(limit))
 	if need <= int64(limit) {
 		what = fmt.Sprintf("the heaviest evaluation batch needs %s of memory and the device has %s free: lower per_device_eval_batch_size", Bytes(evaluation), Bytes(int64(limit)))
 	}
@@ -84,13 +84,27 @@ func (l *loop) refuseEarly(o *Opened, worst compute.Batch, shape compute.Shape, 
 	if float64(need.Total()) <= surelyTooMuch*float64(limit) {
 		return nil
 	}
-	return fmt.Errorf("%s; --force starts all the same", tooHeavy(worst, need.Total(), int64(limit)))
+	return fmt.Errorf("%s; --force starts all the same", l.tooHeavy(worst, need.Total(), int64(limit)))
 }
 
 // tooHeavy says that a micro-batch does not fit, in bytes, and what to do.
-func tooHeavy(worst compute.Batch, need, free int64) string {
-	return fmt.Sprintf("the heaviest micro-batch (rows %s) needs %s of memory and the device has %s free: lower %s or max_length, or turn on gradient_checkpointing or use_peft (sftui forecast says what each saves)",
-		rowList(worst), Bytes(need), Bytes(free), keyMicroBatch)
+func (l *loop) tooHeavy(worst compute.Batch, need, free int64) string {
+	lower, turnOn := []string{"max_length"}, []string{}
+	if l.state.MicroBatch > 1 {
+		lower = []string{keyMicroBatch, "max_length"}
+	}
+	if !ComputeConfig(l.recipe, "").GradientCheckpointing {
+		turnOn = append(turnOn, "gradient_checkpointing")
+	}
+	if !l.recipe.UsePeft {
+		turnOn = append(turnOn, "use_peft")
+	}
+	ways := "lower " + strings.Join(lower, " or ")
+	if len(turnOn) > 0 {
+		ways += ", or turn on " + strings.Join(turnOn, " or ")
+	}
+	return fmt.Sprintf("the heaviest micro-batch (rows %s) needs %s of memory and the device has %s free: %s (sftui forecast says what each saves)",
+		rowList(worst), Bytes(need), Bytes(free), ways)
 }
 
 // evaluationPeak forecasts the peak of an evaluation; 0 where there is none or

@@ -82,7 +82,7 @@ func candidates(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, a a
 		if inEpoch := o.StepsFrom(at.Offset, a.micro, a.accumulation); steps < inEpoch {
 			end = at.Offset + steps*a.micro*a.accumulation
 		} else if inEpoch == 0 {
-			return nil, fmt.Errorf("%d rows are fewer than one batch of %d, and dataloader_drop_last drops it", o.n, a.micro)
+			return nil, droppedAll(o.n, a.micro)
 		}
 		for i := at.Offset; i < end; i += a.micro {
 			part := items[i:min(i+a.micro, end)]
@@ -109,6 +109,12 @@ func candidates(f feed, o *Order, shapeOf func(compute.Batch) compute.Shape, a a
 		list = append(list, heaviest{items, b, shapeOf(b)})
 	}
 	return list, nil
+}
+
+// droppedAll is the error where dataloader_drop_last leaves nothing to train on.
+func droppedAll(rows, micro int) error {
+	return fmt.Errorf("%d prepared rows do not fill one batch of %s %d, and dataloader_drop_last drops what does not: lower %s or set dataloader_drop_last to false",
+		rows, keyMicroBatch, micro, keyMicroBatch)
 }
 
 // heaviestOf is the candidate that weighs most.

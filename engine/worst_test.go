@@ -106,7 +106,7 @@ func TestNoMicroBatchAtAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = candidates(make(lengthFeed, 3), o, func(compute.Batch) compute.Shape { return compute.Shape{} }, ahead{steps: 5, micro: 4, accumulation: 1})
-	if want := "3 rows are fewer than one batch of 4, and dataloader_drop_last drops it"; fmt.Sprint(err) != want {
+	if want := "3 prepared rows do not fill one batch of per_device_train_batch_size 4, and dataloader_drop_last drops what does not: lower per_device_train_batch_size or set dataloader_drop_last to false"; fmt.Sprint(err) != want {
 		t.Errorf("got %v", err)
 	}
 }

@@ -108,10 +108,26 @@ func (r *Run) Status() (Status, error) {
 	if !s.State.Over() && !s.Alive {
 		s.State = Died
 		if s.Message == "" {
-			s.Message = "its process ended without a word; resume continues from the last checkpoint"
+			s.Message = s.epitaph()
 		}
 	}
 	return s, nil
+}
+
+// crowded is the share of the device's memory above which the want of it is
+// named as a likely end of a process that says nothing.
+const crowded = 0.95
+
+// epitaph says what is known of a process that ended without a word.
+func (s *Status) epitaph() string {
+	why, then := "", "resume continues from the last checkpoint"
+	if held := max(s.MemoryPeak, s.MemoryForecast); s.MemoryLimit > 0 && float64(held) > crowded*float64(s.MemoryLimit) {
+		why = ", perhaps for want of memory"
+	}
+	if s.Checkpoint == "" {
+		then = "it had no checkpoint yet, so resume begins anew"
+	}
+	return "its process ended without a word" + why + "; " + then
 }
 
 // processLives reports whether the process that wrote the status still runs.
