@@ -206,7 +206,7 @@ func TestForkFromTheFinalModel(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := os.WriteFile(f.r.Path(run.RecipeFile), []byte("model_name_or_path: testdata/model\nmax_steps: 7\n"), 0o644); err != nil {
+			if err := os.WriteFile(f.r.Path(run.RecipeFile), []byte("model_name_or_path: testdata/old-one\nmax_steps: 7\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			o.StartRun = func(_ string, a []string) (<-chan error, error) {
@@ -222,6 +222,9 @@ func TestForkFromTheFinalModel(t *testing.T) {
 		d.want("final model of step 100").press("down", "enter").want("the final model of old, as step 0 and with a new optimizer").press("s")
 		if len(args) < 5 || slices.Contains(args, "--from") {
 			t.Fatalf("started with %v", args)
+		}
+		if name := filepath.Base(args[2]); !strings.HasSuffix(name, "-old-one") {
+			t.Errorf("the run's folder %s is not named by its recipe", name)
 		}
 		r, _, _, _, err := readRecipe(args[4])
 		if err != nil {

@@ -180,16 +180,13 @@ func tail(path string) string {
 // starts the process, with what from names in place of the recipe's model; with
 // resume it goes on with a folder that exists.
 func (a *app) startRun(dir string, recipe []byte, from beginning, resume bool) tea.Cmd {
-	start, root, name, now := a.opt.StartRun, a.opt.RunsRoot, a.data.modelName(), a.now()
-	if r := a.recipe.r; r != nil && r.RunName != "" {
-		name = r.RunName
-	}
+	start, root, now := a.opt.StartRun, a.opt.RunsRoot, a.now()
 	return func() tea.Msg {
 		if start == nil {
 			return runStartedMsg{err: errors.New("this program cannot start runs; use `sftui train`")}
 		}
 		if dir == "" {
-			dir = run.NewDir(root, name, now)
+			dir = run.NewDir(root, nameOf(recipe), now)
 		}
 		r, err := run.Create(dir)
 		if err != nil {
@@ -217,6 +214,18 @@ func (a *app) startRun(dir string, recipe []byte, from beginning, resume bool) t
 		exited, err := start(r.Dir, args)
 		return runStartedMsg{run: r, exited: exited, err: err}
 	}
+}
+
+// nameOf is what a run of a recipe is called: its run_name, or its model's own.
+func nameOf(recipe []byte) string {
+	r, err := recipes.Parse(startedWith, recipe)
+	switch {
+	case err != nil:
+		return "" // the run says what is wrong with it
+	case r.RunName != "":
+		return r.RunName
+	}
+	return filepath.Base(dotless(r.ModelNameOrPath))
 }
 
 // waitExit waits for the end of a process that the workbench started, to tell

@@ -205,7 +205,8 @@ func (a *app) idle(b binding) bool {
 	case pageRuns:
 		return len(a.runs.all) == 0
 	case pageSamples:
-		return k != "c" && len(a.samples.prompts()) == 0
+		none := len(a.samples.prompts()) == 0
+		return k == "enter" && (none || len(a.train.on.judged.rows) == 0) || k != "c" && none
 	}
 	return false
 }

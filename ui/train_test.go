@@ -425,3 +425,15 @@ func TestRowsOfTheStepThatEndedTheRun(t *testing.T) {
 	d.press("c").want("step 21 · loss NaN", "2 rows").press("enter").want("the rows of step 21").press("esc")
 	d.press("left").want("step 20 ·")
 }
+
+// A run that was stopped before its first checkpoint cannot be gone on with, and
+// it is not said to be.
+func TestStoppedWithoutACheckpoint(t *testing.T) {
+	for checkpoint, want := range map[string]string{"": "It had no checkpoint yet; g starts it again", "checkpoint-20": "Page 5, r goes on with it"} {
+		d, f := liveRun(t, 120, 40, steps(20))
+		f.st.State, f.st.Checkpoint = run.Stopped, checkpoint
+		f.write(run.Event{Kind: run.KindDone, Step: 20, Reason: string(run.Stopped)})
+		d.poll()
+		d.want("The run is stopped at step 20.", want)
+	}
+}

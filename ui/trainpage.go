@@ -144,6 +144,9 @@ func (p *trainPage) ended() tea.Cmd {
 	case run.Finished:
 		return a.say(inkGood, a.plural(st.Step, "The run is finished after %s step.", "The run is finished after %s steps.")+" "+a.tf("The model: %s", st.Export))
 	case run.Stopped:
+		if st.Checkpoint == "" {
+			return a.say(inkWarn, a.tf("The run is stopped at step %s. It had no checkpoint yet; g starts it again.", count(st.Step)))
+		}
 		return a.say(inkWarn, a.tf("The run is stopped at step %s. Page 5, r goes on with it.", count(st.Step)))
 	case run.Failed:
 		return a.say(inkError, "✗ "+a.tf("The run failed: %s", st.Message))
