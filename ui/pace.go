@@ -88,10 +88,12 @@ type stillCharts struct {
 func (k *stillCharts) picture(a *app, t *tracker, w, h int, draw func() []string) []string {
 	now := a.now()
 	same := k.of == t && k.w == w && k.h == h
-	if same && a.pace.resting(now) && !t.state().Over() && now.Before(k.until) {
+	fresh := draw()
+	if same && a.pace.resting(now) && !t.state().Over() && now.Before(k.until) && len(fresh) == len(k.lines) {
+		// The title says the loss, which the log below says too: it costs little and must not be another one.
+		k.lines = append(fresh[:1:1], k.lines[1:]...)
 		return k.lines
 	}
-	fresh := draw()
 	changed := 0
 	if same && len(fresh) == len(k.lines) {
 		for i, l := range fresh {

@@ -59,7 +59,7 @@ func TestLiveChartsChangeLittle(t *testing.T) {
 }
 
 // At rest the charts of a young run stand still for a while and its numbers go
-// on; a key, a new size or the end of the run shows the charts as they are.
+// on, that over the main chart too; a key, a new size or the end of the run shows the charts as they are.
 func TestChartsStandStillAtRest(t *testing.T) {
 	d, f := liveRun(t, 120, 40, steps(10))
 	at := clock
@@ -76,11 +76,11 @@ func TestChartsStandStillAtRest(t *testing.T) {
 	step(12)
 	before := step(13)
 	after := step(14)
-	charts := func(s string) string { return strings.Join(strings.Split(s, "\n")[2:30], "\n") }
+	charts := func(s string) string { return strings.Join(strings.Split(s, "\n")[3:30], "\n") }
 	if charts(before) != charts(after) {
 		t.Error("the charts moved at rest")
 	}
-	d.want("step 14", "loss 14")
+	d.want("step 14", "loss 14", "╭ loss 14.00 · raw")
 	d.press("k")
 	if charts(d.screen()) == charts(after) {
 		t.Error("a key does not show the charts as they are")
