@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -179,5 +180,20 @@ func TestControlOfLiveRun(t *testing.T) {
 	}
 	if s, err := r.Status(); err != nil || s.State != run.Stopped || s.Alive {
 		t.Errorf("status %+v (%v)", s, err)
+	}
+}
+
+// A learning rate is set as a factor of the run's own, which a run without one
+// does not have.
+func TestLearningRateOfALiveChange(t *testing.T) {
+	c, err := ParseChange(map[string]string{"learning_rate": "1e-4"}, 1e-3)
+	if err != nil || math.Abs(c.LearningScale-0.1) > 1e-15 {
+		t.Errorf("%+v %v", c, err)
+	}
+	if c, err := ParseChange(map[string]string{"learning_rate": "1e-4"}, 0); err == nil || !strings.Contains(err.Error(), "learning_rate is 0, of which no scale makes another") {
+		t.Errorf("of a run at 0: %+v %v", c, err)
+	}
+	if _, err := ParseChange(map[string]string{"foo": "1"}, 1); err == nil || !strings.Contains(err.Error(), "learning_rate and learning_rate_scale can") {
+		t.Errorf("%v", err)
 	}
 }
