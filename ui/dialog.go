@@ -47,13 +47,16 @@ func (q *question) view(a *app, w, h int) []string {
 	for _, l := range q.lines {
 		lines = append(lines, wrap(l, inner)...)
 	}
-	lines = append(lines, "")
 	var row []string
 	for _, c := range q.choices {
 		row = append(row, a.th.paint(inkKey, c.key)+" "+c.text)
 	}
 	row = append(row, a.th.paint(inkKey, "esc")+" "+a.t("back"))
-	lines = append(lines, wrap(strings.Join(row, "   "), inner)...)
+	keys := append([]string{""}, wrap(strings.Join(row, "   "), inner)...)
+	if room := h - 2 - len(keys); len(lines) > room && room > 0 { // the keys are always there
+		lines = append(lines[:room-1:room-1], a.th.paint(inkDim, "…"))
+	}
+	lines = append(lines, keys...)
 	for i, l := range lines {
 		lines[i] = " " + l
 	}

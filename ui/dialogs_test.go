@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,4 +96,15 @@ func TestSelfTestDialog(t *testing.T) {
 		}
 		d.want("self-test of", "✓ device: cpu", want).press("esc").wantNot("self-test of")
 	}
+}
+
+// Of a question that is too long for the terminal the keys are there all the same.
+func TestLongQuestionKeepsItsKeys(t *testing.T) {
+	d := newDriver(t, minWidth, minHeight, nil)
+	q := &question{title: "Really?", choices: []choice{{"enter", "start", nil}}}
+	for i := range 30 {
+		q.lines = append(q.lines, fmt.Sprintf("line %d", i))
+	}
+	d.a.push(q)
+	d.want("line 0", "…", "enter start", "esc back").wantNot("line 29").wantSize()
 }
