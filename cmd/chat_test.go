@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -292,6 +293,20 @@ func chatsWithRun(t *testing.T, saved string) {
 	base, run, newest, exported := ask("--model", m.model), ask("--run", dir, "--step", "10"), ask("--run", dir), ask("--model", merged)
 	if run != exported || newest != exported || run == base {
 		t.Errorf("base %q, checkpoint %q, newest %q, merged %q", base, run, newest, exported)
+	}
+	logits := func(model string) logitsAnswer {
+		status, out, errText := sftui(t, "logits", "--model", model, "--ids", "3,4,5")
+		var answer logitsAnswer
+		if err := json.Unmarshal([]byte(out), &answer); status != exitDone || err != nil {
+			t.Fatalf("logits: status %d: %v %s", status, err, errText)
+		}
+		return answer
+	}
+	plain, adapted, folded := logits(m.model), logits(filepath.Join(dir, "checkpoint-10")), logits(merged)
+	for i, want := range folded.LogSumExp {
+		if math.Abs(adapted.LogSumExp[i]-want) > 1e-4 || math.Abs(plain.LogSumExp[i]-want) < 1e-3 {
+			t.Errorf("position %d: base %v, adapter %v, merged %v", i, plain.LogSumExp[i], adapted.LogSumExp[i], want)
+		}
 	}
 }
 

@@ -111,7 +111,8 @@ truncated, packed.
 	logitsDetails = `Prints JSON: the loss of the ids, and for each token the log-sum-exp, the
 likeliest next id and the first eight logits.
 
-  --model   a folder, a GGUF file or a hub id
+  --model   a folder, a GGUF file or a hub id; a folder with an adapter is
+            computed on its base model
   --ids     token ids; --ids-file reads them from a file
   --device  auto, cpu, cuda or go
   --dtype   float32 or bfloat16, in which it is computed

@@ -16,7 +16,7 @@ import (
 // logitsCommand is the line of `sftui logits` in the table of commands.
 func logitsCommand() command {
 	return command{name: "logits", usage: "--model DIR (--ids 1,2,3 | --ids-file F) [--device D] [--dtype T]",
-		summary: "print what the model predicts after every token", details: logitsDetails, run: runLogits}
+		summary: "print what a model, or an adapter on its base model, predicts after every token", details: logitsDetails, run: runLogits}
 }
 
 // logitsAnswer is what `sftui logits` prints.
@@ -54,11 +54,12 @@ func printLogits(ctx context.Context, args []string, s streams) error {
 		return fmt.Errorf("--model names the model folder and is missing")
 	}
 	h := host(s.err)
-	dir, err := h.ResolveModel(ctx, name, "")
+	c, err := chatConfig(ctx, h, name)
 	if err != nil {
 		return err
 	}
-	opened, err := h.OpenModel(ctx, a.values["device"], compute.Config{ModelDir: dir, DType: a.values["dtype"], Inference: true})
+	c.DType, c.Inference = a.values["dtype"], true
+	opened, err := h.OpenModel(ctx, a.values["device"], c)
 	if err != nil {
 		return err
 	}
