@@ -82,6 +82,8 @@ AutoModelForCausalLM.from_pretrained; a LoRA run's holds the adapter, for PEFT.
   --gguf    writes model.gguf and a Modelfile in place of the folder, for
             "ollama create NAME -f OUT/Modelfile"
   --dtype   float32, bfloat16 or float16; without it the recipe's
+  --max-shard-size  the most bytes of one weights file, such as 5GB; without it
+            50GB, as in transformers
   --device  auto, cpu, cuda or go
 `
 	forecastDetails = `The peak is that of the heaviest micro-batch that the run will meet, in the

@@ -63,10 +63,19 @@ func checkExport(t *testing.T, dir string) {
 	if err != nil || !strings.Contains(string(config), "bfloat16") {
 		t.Errorf("exported config %s (%v)", config, err)
 	}
+	shards := filepath.Join(t.TempDir(), "shards")
+	if status, _, errText := sftui(t, "export", "--run", dir, "--max-shard-size", "4.5 kb", shards); status != exitDone {
+		t.Fatalf("export: status %d: %s", status, errText)
+	}
+	if found, _ := filepath.Glob(filepath.Join(shards, "model-*-of-*.safetensors")); len(found) < 2 {
+		t.Errorf("shards: %q", found)
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
+		{[]string{"--run", dir, "--max-shard-size", "nan", out + "s"}, `a size such as 5GB or 500MB, found "nan"`},
+		{[]string{"--run", dir, "--max-shard-size", "1GB", "--gguf", out + "g"}, "--gguf writes one file"},
 		{[]string{"--run", dir, "--step", "7", out + "7"}, "no checkpoint of step 7; there are those of steps 35, 40"},
 		{[]string{"--run", dir, out}, "is not empty"}, {[]string{"--run", dir, "--merge", out + "m"}, "no adapter to merge"},
 		{[]string{"--run", filepath.Join(dir, "nothing"), out + "n"}, "there is no run"}, {[]string{out}, "--run RUN is needed"},

@@ -18,14 +18,16 @@ import (
 
 // ExportOptions says which weights of a run to write where.
 type ExportOptions struct {
-	Run    *run.Run
-	Step   int    // of the checkpoint, 0 for the newest
-	Out    string // folder, which must not hold anything yet
-	Merge  bool   // fold a LoRA adapter into the weights
-	GGUF   bool   // write model.gguf and a Modelfile, for llama.cpp and Ollama, instead of a folder
-	DType  string // "" as the recipe says
-	Device string // "" as the recipe says
-	Host   Host
+	Run   *run.Run
+	Step  int    // of the checkpoint, 0 for the newest
+	Out   string // folder, which must not hold anything yet
+	Merge bool   // fold a LoRA adapter into the weights
+	GGUF  bool   // write model.gguf and a Modelfile, for llama.cpp and Ollama, instead of a folder
+	DType string // "" as the recipe says
+	// MaxShardBytes is the size above which weights go into several files, 0 for transformers' own.
+	MaxShardBytes int64
+	Device        string // "" as the recipe says
+	Host          Host
 }
 
 // Export writes a checkpoint of a run as a model folder that transformers (or,
@@ -55,7 +57,7 @@ func Export(ctx context.Context, o ExportOptions) error {
 	if err = errors.Join(err, tok.Close()); err != nil {
 		return err
 	}
-	options.Merge = o.Merge
+	options.Merge, options.MaxShardBytes = o.Merge, o.MaxShardBytes
 	if o.DType != "" {
 		options.DType, options.PairDType = o.DType, o.DType
 	}

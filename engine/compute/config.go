@@ -119,7 +119,7 @@ type ExportOptions struct {
 	PairDType     string // of an adapter's pairs; empty is float32, as PEFT trains and saves them whatever the model's type
 	Merge         bool   // with LoRA: fold the adapters into the weights instead of writing a PEFT adapter
 	BaseModel     string // base_model_name_or_path of an adapter_config.json
-	MaxShardBytes int64  // 0 = 5 GB, as transformers
+	MaxShardBytes int64  // max_shard_size; 0 is transformers' default
 	ChatTemplate  string // replaces the source's template when set
 	// Tokens are written into the files that name special tokens; nil leaves those as they are.
 	Tokens *SpecialTokens

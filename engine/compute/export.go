@@ -23,9 +23,6 @@ var companions = []string{
 	"vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
 }
 
-// defaultShardBytes is the size above which weights are split into several files.
-const defaultShardBytes = 5_000_000_000
-
 // Export writes a folder that transformers loads: the whole model, or with LoRA (and without Merge) an adapter that
 // PEFT loads. dir is created; files in it of the same names are replaced.
 func (s *Session) Export(dir string, o ExportOptions) error {
@@ -94,7 +91,7 @@ func (s *Session) exportModel(dir, dtype string, o ExportOptions) error {
 	}
 	shard := o.MaxShardBytes
 	if shard <= 0 {
-		shard = defaultShardBytes
+		shard = weights.DefaultShardBytes
 	}
 	tensors := s.exported(func(name string) string {
 		if dtype != "" {

@@ -12,8 +12,8 @@ import (
 	"sort"
 )
 
-// DefaultShardBytes is the size at which transformers starts a new shard.
-const DefaultShardBytes = 5_000_000_000
+// DefaultShardBytes is the size at which transformers 5 starts a new shard, max_shard_size "50GB".
+const DefaultShardBytes = 50_000_000_000
 
 // pending is a tensor to be written: its bytes are asked for only when its turn comes.
 type pending struct {
