@@ -23,6 +23,9 @@ var companions = []string{
 	"vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja", "chat_template.json",
 }
 
+// namedTemplates is the folder in which transformers keeps chat templates beside the default one.
+const namedTemplates = "additional_chat_templates"
+
 // Export writes a folder that transformers loads: the whole model, or with LoRA (and without Merge) an adapter that
 // PEFT loads. dir is created; files in it of the same names are replaced.
 func (s *Session) Export(dir string, o ExportOptions) error {
@@ -45,7 +48,18 @@ func (s *Session) Export(dir string, o ExportOptions) error {
 }
 
 func (s *Session) copyCompanions(dir string, o ExportOptions) error {
-	for _, name := range companions {
+	names := slices.Clone(companions)
+	more, err := filepath.Glob(filepath.Join(s.cfg.ModelDir, namedTemplates, "*.jinja"))
+	if err == nil && len(more) > 0 {
+		err = os.MkdirAll(filepath.Join(dir, namedTemplates), 0o755)
+	}
+	if err != nil {
+		return err
+	}
+	for _, path := range more {
+		names = append(names, filepath.Join(namedTemplates, filepath.Base(path)))
+	}
+	for _, name := range names {
 		data, err := os.ReadFile(filepath.Join(s.cfg.ModelDir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

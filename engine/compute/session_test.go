@@ -299,6 +299,19 @@ func TestStateOfAnotherRunIsRefused(t *testing.T) {
 // TestExportLoads trains, exports in several ways and opens what was written.
 func TestExportLoads(t *testing.T) {
 	dir := tinyModel(t, nil)
+	companions := map[string]string{
+		"generation_config.json": `{"temperature": 0.6}`, "tokenizer.json": `{ "as": "it is" }`, "chat_template.jinja": "one",
+		filepath.Join(namedTemplates, "tool_use.jinja"): "two",
+	}
+	for name, text := range companions {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	b := unevenBatch(8, 50, 31)
 	for name, c := range map[string]Config{
 		"full": {ModelDir: dir},
@@ -313,6 +326,11 @@ func TestExportLoads(t *testing.T) {
 			out := t.TempDir()
 			if err := s.Export(out, ExportOptions{Merge: true}); err != nil {
 				t.Fatal(err)
+			}
+			for name, text := range companions {
+				if got, err := os.ReadFile(filepath.Join(out, name)); err != nil || string(got) != text {
+					t.Errorf("%s is %q (%v), want %q", name, got, err, text)
+				}
 			}
 			want, err := s.Logits(b.InputIDs[0])
 			if err != nil {
