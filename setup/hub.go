@@ -130,12 +130,14 @@ func (h hubClient) download(ctx context.Context, id, revision, step string, repo
 		if err := checkBlob(path, file); err != nil {
 			return "", err
 		}
-		dir = filepath.Dir(path)
+		if !strings.Contains(file.Name, "/") {
+			dir = filepath.Dir(path)
+		}
 	}
 	return dir, nil
 }
 
-// wantedFiles picks what a model folder needs out of a repository: configuration, tokenizer, template and safetensors of the
+// wantedFiles picks what a model folder needs out of a repository: configuration, tokenizer, templates and safetensors of the
 // top folder, nothing in other formats. total is in bytes. nil means that there are no weights.
 func wantedFiles(all []*hub.FileInfo) (wanted []*hub.FileInfo, total int64) {
 	weightsFound, named := false, false
@@ -145,7 +147,7 @@ func wantedFiles(all []*hub.FileInfo) (wanted []*hub.FileInfo, total int64) {
 	for _, f := range all {
 		weightsFile := strings.HasSuffix(f.Name, ".safetensors")
 		switch {
-		case strings.Contains(f.Name, "/"):
+		case !inPlace(f.Name):
 			continue
 		case weightsFile && named && !isModelWeights(f.Name):
 			continue // the same weights under a vendor's own name
@@ -160,6 +162,12 @@ func wantedFiles(all []*hub.FileInfo) (wanted []*hub.FileInfo, total int64) {
 		return nil, 0
 	}
 	return wanted, total
+}
+
+// inPlace says whether a file lies in the top folder or is one of the named chat templates.
+func inPlace(name string) bool {
+	folder, file, nested := strings.Cut(name, "/")
+	return !nested || folder == "additional_chat_templates" && !strings.Contains(file, "/") && strings.HasSuffix(file, ".jinja")
 }
 
 func isModelWeights(name string) bool {

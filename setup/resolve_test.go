@@ -74,6 +74,7 @@ func startHub(t *testing.T) (*fakeHub, *httptest.Server) {
 	h := &fakeHub{files: map[string][]byte{
 		"config.json": []byte(`{}`), "tokenizer.json": []byte(`{"a":1}`), "tokenizer_config.json": []byte(`{"b":1}`), "chat_template.jinja": []byte("t"),
 		"model.safetensors": emptySafetensors(), "consolidated.safetensors": emptySafetensors(), "README.md": []byte("r"), "onnx/model.onnx": []byte("o"),
+		"additional_chat_templates/tool_use.jinja": []byte("u"), "additional_chat_templates/more/a.jinja": []byte("v"), "onnx/config.json": []byte(`{}`),
 	}}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -93,7 +94,7 @@ func TestResolveHubModel(t *testing.T) {
 	}
 	for name, want := range hub.files {
 		got, err := os.ReadFile(filepath.Join(dir, name))
-		wanted := name != "README.md" && name != "onnx/model.onnx" && name != "consolidated.safetensors"
+		wanted := name != "README.md" && !strings.HasPrefix(name, "onnx/") && !strings.Contains(name, "/more/") && name != "consolidated.safetensors"
 		if wanted && (err != nil || string(got) != string(want)) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
