@@ -1,11 +1,15 @@
 package cmd
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sftui/engine/model"
+	"sftui/engine/weights"
 )
 
 // checked runs sftui check and returns its status and findings by id.
@@ -88,12 +92,12 @@ func TestCheckForecastsEvaluation(t *testing.T) {
 	}
 }
 
-// heavy is the tiny model with the config of one that no machine holds; a
-// forecast reads no weights.
+// heavy is the tiny model with the sizes of one that no machine holds; its
+// weights are a file of holes.
 func heavy(t *testing.T, m tiny) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "config.json", "model.safetensors"} {
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json", "config.json"} {
 		data, err := os.ReadFile(filepath.Join(m.model, name))
 		if err != nil {
 			t.Fatal(err)
@@ -103,7 +107,7 @@ func heavy(t *testing.T, m tiny) string {
 			if err := json.Unmarshal(data, &c); err != nil {
 				t.Fatal(err)
 			}
-			c["hidden_size"], c["intermediate_size"], c["num_hidden_layers"], c["max_position_embeddings"] = 16384, 65536, 200, 100_000
+			c["hidden_size"], c["intermediate_size"], c["num_hidden_layers"], c["max_position_embeddings"] = 16384, 65536, 40, 100_000
 			if data, err = json.Marshal(c); err != nil {
 				t.Fatal(err)
 			}
@@ -111,6 +115,27 @@ func heavy(t *testing.T, m tiny) string {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	described, err := model.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, end := map[string]any{}, int64(0)
+	for _, p := range described.Params() {
+		size := 2 * int64(p.Elements())
+		header[p.Name] = map[string]any{"dtype": weights.BF16, "shape": p.Shape, "data_offsets": []int64{end, end + size}}
+		end += size
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, weights.SingleFile)
+	if err := os.WriteFile(file, append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, int64(8+len(text))+end); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

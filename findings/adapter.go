@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sftui/engine/compute"
+	"sftui/engine/model"
 	"sftui/engine/weights"
 	"sftui/recipes"
 )
@@ -19,7 +20,7 @@ func adapterFindings(in *Input, _ *facts) []Finding {
 	if len(names) == 0 {
 		return nil
 	}
-	var list []Finding
+	list := in.targetsOutside(names)
 	if missing := unmatched(r.LoraTargetModules, names, adapted); len(missing) > 0 && !slices.Equal(r.LoraTargetModules, []string{"all-linear"}) {
 		found := Finding{ID: "adapter-targets-missing", Severity: recipes.SeverityWarning, Fix: Fix{"lora_target_modules", "all-linear"},
 			Message: format(in.say("lora_target_modules names %s, which this model does not have; its linear layers are %s.",
@@ -37,14 +38,45 @@ func adapterFindings(in *Input, _ *facts) []Finding {
 	return list
 }
 
-// weightNames are the names of the model's weights, none where they cannot be read.
+// targetsOutside finds that lora_target_modules mean the embedding or the head, where no adapter can be trained here.
+func (in *Input) targetsOutside(names []string) []Finding {
+	var list []Finding
+	for _, name := range []string{model.EmbedName, model.HeadName} {
+		for _, entry := range in.Recipe.LoraTargetModules {
+			if entry == "all-linear" || entry == "lm_head" || !slices.Contains(names, name) || !adapted(entry, name) {
+				continue // all-linear leaves both out, and lm_head is the recipe's own finding
+			}
+			list = append(list, Finding{ID: "adapter-target-unsupported", Severity: recipes.SeverityError, Fix: Fix{"lora_target_modules", "all-linear"},
+				Message: format(in.say("lora_target_modules has %s, which means %s: sftui adapts the linear layers of the blocks only; name it in lora_modules_to_save to train it whole.",
+					"lora_target_modules 中的 %s 匹配 %s：sftui 只为各层内的线性层添加适配器；要训练它，请写入 lora_modules_to_save。"), entry, strings.TrimSuffix(name, ".weight"))})
+			break
+		}
+	}
+	return list
+}
+
+// weightNames are the names of the model's weights as transformers has them: with the prefix of a model with a head,
+// and with that head also where it is the embedding. There are none where they cannot be read.
 func (in *Input) weightNames() []string {
 	c, err := weights.OpenSafetensors(in.ModelDir)
 	if err != nil {
 		return nil
 	}
 	defer c.Close() //nolint:errcheck // only read from
-	return c.Names()
+	var names []string
+	for _, name := range c.Names() {
+		if strings.HasPrefix(name, "base_model.") {
+			return nil // an adapter, which is another finding
+		}
+		if name != model.HeadName && !strings.HasPrefix(name, "model.") {
+			name = "model." + name
+		}
+		names = append(names, name)
+	}
+	if len(names) > 0 && !slices.Contains(names, model.HeadName) {
+		names = append(names, model.HeadName)
+	}
+	return names
 }
 
 // unmatched are the entries that hit no weight when they stand alone.

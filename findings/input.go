@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"sftui/dataset"
 	"sftui/engine"
+	"sftui/engine/compute"
 	"sftui/recipes"
 )
 
@@ -94,16 +96,53 @@ func (in *Input) openModel(ctx context.Context, o OpenOptions) {
 			return
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "config.json")); err == nil { // a folder may hold a tokenizer alone
+	_, err := os.Stat(filepath.Join(dir, "config.json"))
+	hasConfig, unusable := err == nil, false
+	switch {
+	case !hasConfig && !hasWeights(dir): // rows can be checked with a tokenizer alone
+		in.problems = append(in.problems, Finding{ID: "model-missing", Severity: recipes.SeverityNote,
+			Message: format(in.say("%s has no config.json and no weights: the rows are checked with its tokenizer, but nothing can be trained there.",
+				"%s 没有 config.json 和权重：数据行用其中的分词器检查，但无法在此训练。"), dir)})
+	case o.ResolveModel != nil:
+		unusable = !in.checkModel(ctx, dir, o)
+	}
+	if hasConfig {
 		dir = in.trainedModel(ctx, dir)
 	}
 	tok, err := engine.OpenTokenizer(dir, r)
 	if err != nil {
-		in.problem("model-unusable", err, Fix{})
+		if !unusable {
+			in.problem("model-unusable", err, Fix{})
+		}
 		return
 	}
 	in.ModelDir, in.Tokenizer = dir, tok
 	in.closers = append(in.closers, tok.Close)
+}
+
+func hasWeights(dir string) bool {
+	found, err := filepath.Glob(filepath.Join(dir, "*.safetensors"))
+	return err == nil && len(found) > 0
+}
+
+// checkModel looks at a folder's config and weights as training will, but for the numbers themselves. A folder that
+// cannot be trained may still have the tokenizer that data is prepared with.
+func (in *Input) checkModel(ctx context.Context, dir string, o OpenOptions) bool {
+	_, err := o.ResolveModel(ctx, dir, "")
+	var unused []string
+	if err == nil {
+		unused, err = compute.CheckModel(dir)
+	}
+	if err != nil {
+		in.problem("model-unusable", err, Fix{})
+		return false
+	}
+	if len(unused) > 0 {
+		in.problems = append(in.problems, Finding{ID: "weights-unused", Severity: recipes.SeverityWarning,
+			Message: format(in.say("The model has no place for %d of its tensors, %s among them: they are left out, as transformers does, and an export lacks them.",
+				"模型中有 %d 个张量（例如 %s）没有对应的位置：与 transformers 一样会被忽略，导出时也不包含它们。"), len(unused), strings.Join(unused[:min(2, len(unused))], ", "))})
+	}
+	return true
 }
 
 // trainedModel is the model as it is trained: with rows for the tokens that a

@@ -69,8 +69,10 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p := m.Config.AttentionDropout; p > 0 && !c.Inference {
-		return nil, fmt.Errorf("%s: config.json: attention_dropout is %g, and sftui trains without dropout in attention: set it to 0", c.ModelDir, p)
+	if !c.Inference {
+		if err := checkDropout(c.ModelDir, m); err != nil {
+			return nil, err
+		}
 	}
 	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32, declaredTied: m.Tied}
 	if c.LoRA.unties() {

@@ -47,6 +47,9 @@ func rewritten(t *testing.T, config func(text string) string, tensors func(all m
 			if shape == nil {
 				shape = shapes["model."+name]
 			}
+			if shape == nil {
+				shape = []int{len(values)}
+			}
 			tensor := weights.Tensor{Name: name, DType: weights.F32, Shape: shape}
 			if !yield(tensor, func() ([]byte, error) { return weights.EncodeFloat32(values, weights.F32) }) {
 				return
@@ -58,6 +61,9 @@ func rewritten(t *testing.T, config func(text string) string, tensors func(all m
 	}
 	return dir
 }
+
+// upProjection is a matrix of tiedFixture.
+const upProjection = "model.layers.0.mlp.up_proj.weight"
 
 func asItIs(text string) string { return text }
 
@@ -133,7 +139,8 @@ func TestPartedHeadIsExported(t *testing.T) {
 	}
 }
 
-// TestRefusedToOpen: what would be computed otherwise than in transformers is named by its key.
+// TestRefusedToOpen: what would be computed otherwise than in transformers is named by its key, also where only the
+// headers of the weights are read.
 func TestRefusedToOpen(t *testing.T) {
 	dropout := func(text string) string {
 		return strings.Replace(text, `"attention_dropout": 0.0`, `"attention_dropout": 0.1`, 1)
@@ -146,13 +153,23 @@ func TestRefusedToOpen(t *testing.T) {
 		"no head":      {untied, func(map[string][]float32) {}, `"tie_word_embeddings": true`},
 		"no embedding": {untied, func(all map[string][]float32) { otherHead(all); delete(all, model.EmbedName) }, model.EmbedName},
 		"dropout":      {dropout, func(map[string][]float32) {}, "attention_dropout"},
+		"a hole":       {asItIs, func(all map[string][]float32) { delete(all, upProjection) }, "lack " + upProjection},
+		"other sizes": {func(text string) string {
+			return strings.Replace(text, `"intermediate_size": `, `"intermediate_size": 1`, 1)
+		}, func(map[string][]float32) {}, "config.json says"},
+		"an architecture": {func(text string) string { return strings.ReplaceAll(text, "LlamaForCausalLM", "GPT2LMHeadModel") },
+			func(map[string][]float32) {}, "GPT2LMHeadModel is not supported"},
 	} {
-		s, err := Open(openDevice(t), Config{ModelDir: rewritten(t, c.config, c.tensors)})
+		dir := rewritten(t, c.config, c.tensors)
+		s, err := Open(openDevice(t), Config{ModelDir: dir})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s was accepted", name)
 		} else if !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: the error %q does not say %q", name, err, c.says)
+		}
+		if _, checked := CheckModel(dir); checked == nil || err == nil || checked.Error() != err.Error() {
+			t.Errorf("%s: the check says %v, opening %v", name, checked, err)
 		}
 	}
 	s, err := Open(openDevice(t), Config{ModelDir: rewritten(t, dropout, func(map[string][]float32) {}), Inference: true})
@@ -160,4 +177,17 @@ func TestRefusedToOpen(t *testing.T) {
 		t.Fatalf("dropout matters in training alone: %v", err)
 	}
 	s.Close()
+}
+
+// TestUnusedWeights: tensors that the model has no place for are named, but not those that old files have.
+func TestUnusedWeights(t *testing.T) {
+	const extra = "model.layers.0.self_attn.q_norm.weight"
+	dir := rewritten(t, asItIs, func(all map[string][]float32) {
+		all[model.HeadName] = all[model.EmbedName]
+		all[extra], all["model.layers.0.self_attn.rotary_emb.inv_freq"] = []float32{1}, []float32{1}
+	})
+	unused, err := CheckModel(dir)
+	if err != nil || !slices.Equal(unused, []string{extra}) {
+		t.Errorf("unused are %q (%v), want %s alone", unused, err, extra)
+	}
 }

@@ -2,7 +2,6 @@ package compute
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -95,13 +94,13 @@ func (s *Session) load() error {
 	if err := s.part(checkpoint); err != nil {
 		return err
 	}
-	for _, p := range s.model.Params() {
-		name, err := s.sourceOf(checkpoint, p.Name)
-		if err != nil {
-			return err
-		}
-		w := s.newWeight(p, name)
-		if w.value, err = s.loadTensor(checkpoint, name, p.Shape); err != nil {
+	found, err := sources(checkpoint, s.cfg.ModelDir, s.model, s.declaredTied)
+	if err != nil {
+		return err
+	}
+	for i, p := range s.model.Params() {
+		w := s.newWeight(p, found[i])
+		if w.value, err = s.loadTensor(checkpoint, w.source, p.Shape); err != nil {
 			return err
 		}
 		if err = s.settle(w); err != nil {
@@ -117,10 +116,6 @@ func (s *Session) load() error {
 }
 
 func (s *Session) loadTensor(checkpoint *weights.Checkpoint, name string, shape []int) (compute.Buffer, error) {
-	info, _ := checkpoint.Info(name)
-	if !slices.Equal(info.Shape, shape) {
-		return nil, fmt.Errorf("the weight %s in %s has shape %v; config.json says %v", name, s.cfg.ModelDir, info.Shape, shape)
-	}
 	values, err := checkpoint.Float32(name)
 	if err != nil {
 		return nil, fmt.Errorf("read the weights of %s: %w", s.cfg.ModelDir, err)

@@ -146,6 +146,9 @@ func DecodeFloat32(raw []byte, dtype string) ([]float32, error) {
 	return out, nil
 }
 
+// Readable says whether [DecodeFloat32] understands a type.
+func Readable(dtype string) bool { return elementReader(dtype) != nil }
+
 // elementReader returns a loop over elements rather than a function of one, so that the common types
 // convert without a call an element.
 func elementReader(dtype string) func(out []float32, raw []byte) {
