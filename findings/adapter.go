@@ -21,7 +21,7 @@ func adapterFindings(in *Input, _ *facts) []Finding {
 		return nil
 	}
 	list := in.targetsOutside(names)
-	if missing := unmatched(r.LoraTargetModules, names, adapted); len(missing) > 0 && !slices.Equal(r.LoraTargetModules, []string{"all-linear"}) {
+	if missing := unmatched(r.LoraTargetModules, names, adapted); len(missing) > 0 {
 		found := Finding{ID: "adapter-targets-missing", Severity: recipes.SeverityWarning, Fix: Fix{"lora_target_modules", "all-linear"},
 			Message: format(in.say("lora_target_modules names %s, which this model does not have; its linear layers are %s.",
 				"lora_target_modules 中的 %s 在该模型中不存在；它的线性层有 %s。"), strings.Join(missing, ", "), strings.Join(linearLayers(names), ", "))}
@@ -43,7 +43,7 @@ func (in *Input) targetsOutside(names []string) []Finding {
 	var list []Finding
 	for _, name := range []string{model.EmbedName, model.HeadName} {
 		for _, entry := range in.Recipe.LoraTargetModules {
-			if entry == "all-linear" || entry == "lm_head" || !slices.Contains(names, name) || !adapted(entry, name) {
+			if strings.EqualFold(entry, "all-linear") || entry == "lm_head" || !slices.Contains(names, name) || !adapted(entry, name) {
 				continue // all-linear leaves both out, and lm_head is the recipe's own finding
 			}
 			list = append(list, Finding{ID: "adapter-target-unsupported", Severity: recipes.SeverityError, Fix: Fix{"lora_target_modules", "all-linear"},

@@ -108,6 +108,7 @@ func TestTargetsOfAnAdapter(t *testing.T) {
 		{[]string{"lora_target_modules=[q_proj, embed_tokens]"}, "adapter-target-unsupported"},
 		{[]string{`lora_target_modules=['.*(q_proj|lm_head)']`}, "adapter-target-unsupported"},
 		{[]string{"lora_target_modules=all-linear"}, ""},
+		{[]string{"lora_target_modules=All-Linear"}, ""},
 		{[]string{`lora_target_modules=['model\.layers\.0\..*']`}, ""},
 	} {
 		list := checkModelFolder(t, dir, nil, append(c.options, "use_peft=true")...)

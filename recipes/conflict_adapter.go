@@ -97,7 +97,7 @@ func singleTarget(r *Recipe) *clash {
 		return nil
 	}
 	name := r.LoraTargetModules[0]
-	return when(name != "all-linear" && name != "lm_head" && !isPattern(name),
+	return when(!strings.EqualFold(name, "all-linear") && name != "lm_head" && !isPattern(name),
 		fmt.Sprintf("sftui adapts every layer whose name ends in %s, but TRL takes a single entry of lora_target_modules as a pattern for whole names and would find no layer.", name),
 		fmt.Sprintf("sftui 会适配名称以 %s 结尾的每一层，但 TRL 把 lora_target_modules 的单个条目当作整名的模式，会找不到任何层。", name), "lora_target_modules", endingIn(name))
 }

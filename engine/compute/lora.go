@@ -54,7 +54,7 @@ func (c *LoRAConfig) Adapts(full string) bool {
 			return false
 		}
 	}
-	if len(c.TargetModules) == 0 || slices.Equal(c.TargetModules, []string{allLinear}) {
+	if c.adaptsAll() {
 		return true
 	}
 	for _, m := range c.TargetModules {
@@ -64,6 +64,11 @@ func (c *LoRAConfig) Adapts(full string) bool {
 	}
 	pattern, err := c.pattern()
 	return err == nil && pattern != nil && pattern.MatchString(full)
+}
+
+// adaptsAll says whether every linear layer of the blocks is meant; PEFT takes the word in any case of letters.
+func (c *LoRAConfig) adaptsAll() bool {
+	return len(c.TargetModules) == 0 || len(c.TargetModules) == 1 && strings.EqualFold(c.TargetModules[0], allLinear)
 }
 
 // pattern is a single entry of target_modules read as PEFT reads it: a regular expression for whole names; nil where
@@ -114,7 +119,7 @@ func (s *Session) addAdapters() error {
 	}
 	for _, module := range []string{model.HeadName, model.EmbedName} {
 		name := strings.TrimSuffix(module, ".weight")
-		if !slices.Equal(c.TargetModules, []string{allLinear}) && len(c.TargetModules) > 0 && c.Adapts(name) {
+		if !c.adaptsAll() && c.Adapts(name) {
 			return fmt.Errorf("lora_target_modules %q match %s, which sftui does not adapt: train it whole with lora_modules_to_save", c.TargetModules, name)
 		}
 	}

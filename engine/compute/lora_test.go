@@ -17,7 +17,7 @@ func TestTargetsArePEFTs(t *testing.T) {
 		want           bool
 	}{
 		{nil, nil, q, true},
-		{[]string{"all-linear"}, nil, q, true},
+		{[]string{"all-linear"}, nil, q, true}, {[]string{"ALL-linear"}, nil, q, true},
 		{[]string{"q_proj", "v_proj"}, nil, q, true},
 		{[]string{"q_proj", "v_proj"}, nil, down, false},
 		{[]string{"proj", "v_proj"}, nil, q, false},
