@@ -183,7 +183,7 @@ func chatConfig(ctx context.Context, h engine.Host, folder string) (compute.Conf
 
 // lora is the adapter as the tensor engine takes it.
 func (a *adapterConfig) lora(folder string) (*compute.LoRAConfig, error) {
-	const merge = "merge the adapter into its base model first and chat with that folder"
+	const merge = "merge the adapter into its base model first and take that folder"
 	switch {
 	case a.Type != "LORA":
 		return nil, fmt.Errorf("peft_type %q is not supported, only LORA: %s", a.Type, merge)
