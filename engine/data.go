@@ -96,6 +96,7 @@ type trainingData struct {
 	train, eval feed // eval may be nil
 	evalPart    *part
 	prepared    dataset.Dataset
+	evaluated   dataset.Dataset // prepared evaluation rows, nil without any
 	dropped     []dataset.Example
 	source      string
 	close       func() error
@@ -107,6 +108,17 @@ type part struct {
 	dataset.Source
 	rows   []int
 	locate func(row int) string // where a row of a mixture comes from; nil for other data
+}
+
+// mark identifies the prepared rows.
+func (d *trainingData) mark(f *fingerprints) error {
+	var err error
+	f.rows = d.prepared.Len()
+	if f.data, err = dataFingerprint(d.prepared); err != nil || d.evaluated == nil {
+		return err
+	}
+	f.eval, err = dataFingerprint(d.evaluated)
+	return err
 }
 
 // openSources opens the recipe's training source and, where evaluation is
@@ -224,7 +236,7 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 	d.train, d.prepared, d.dropped, err = prepareOne(ctx, trainSource, tok, options, func(done, total int) { report("tokenizing", done, total) })
 	if err == nil && evalSource != nil {
 		evalPacking(&options, r)
-		d.eval, _, _, err = prepareOne(ctx, evalSource, tok, options, func(done, total int) { report("tokenizing evaluation rows", done, total) })
+		d.eval, d.evaluated, _, err = prepareOne(ctx, evalSource, tok, options, func(done, total int) { report("tokenizing evaluation rows", done, total) })
 		if err != nil {
 			err = fmt.Errorf("evaluation data: %w", err)
 		}

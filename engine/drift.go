@@ -45,13 +45,14 @@ func Drifts(ctx context.Context, r *recipes.Recipe, h Host, dir string) ([]Drift
 		return out, err
 	}
 	saved := p.state.Finger
-	if err := (fingerprints{data: saved.Data, rows: saved.Rows, model: now.model}).check(saved); err != nil {
+	if err := (fingerprints{data: saved.Data, eval: saved.Eval, rows: saved.Rows, model: now.model}).check(saved); err != nil {
 		out = append(out, Drift{What: "model", Why: err})
 	}
-	if now.data, now.rows, err = preparedMark(ctx, r, model); err != nil {
+	if err := markPrepared(ctx, r, model, &now); err != nil {
 		return out, err
 	}
-	if err := (fingerprints{data: now.data, rows: now.rows, model: saved.Model}).check(saved); err != nil {
+	now.model = saved.Model
+	if err := now.check(saved); err != nil {
 		out = append(out, Drift{What: "data", Why: err})
 	}
 	return out, nil
@@ -70,18 +71,17 @@ func resumeFrom(dir string) (resumePoint, error) {
 	return p, err
 }
 
-// preparedMark prepares the training rows and identifies them.
-func preparedMark(ctx context.Context, r *recipes.Recipe, model string) (mark string, rows int, err error) {
+// markPrepared prepares the rows and identifies them.
+func markPrepared(ctx context.Context, r *recipes.Recipe, model string, f *fingerprints) (err error) {
 	tok, err := OpenTokenizer(model, r)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	defer tok.Close() //nolint:errcheck // only read from
 	data, err := prepare(ctx, r, tok, func(string, int, int) {})
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, data.close()) }()
-	mark, err = dataFingerprint(data.prepared)
-	return mark, data.prepared.Len(), err
+	return data.mark(f)
 }

@@ -27,6 +27,12 @@ func TestDrifts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{"other words to evaluate", "", "data", "the evaluation data changed", func(t *testing.T, f *fixture) {
+			if err := os.WriteFile(f.data+".eval.jsonl", []byte(`{"text": "w3 w4"}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"no evaluation any more", "eval_strategy=no", "", "", func(*testing.T, *fixture) {}},
 		{"the model", "", "model", "model's files", func(t *testing.T, f *fixture) {
 			writeJSON(t, filepath.Join(f.model, "config.json"), map[string]any{"architectures": []string{"LlamaForCausalLM"}, "x": 1})
 		}},
@@ -37,12 +43,15 @@ func TestDrifts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, 23)
 			fake := newFake()
-			res, err := train(t, f, fake, nil, "max_steps=2", "save_strategy=steps", "save_steps=2")
+			if err := os.WriteFile(f.data+".eval.jsonl", []byte(`{"text": "w5 w6"}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			options := []string{"max_steps=2", "save_strategy=steps", "save_steps=2", "eval_strategy=epoch", "eval_dataset_name=" + f.data + ".eval.jsonl"}
+			res, err := train(t, f, fake, nil, options...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			tt.change(t, &f)
-			options := []string{"max_steps=2", "save_strategy=steps", "save_steps=2"}
 			if tt.option != "" {
 				options = append(options, tt.option)
 			}

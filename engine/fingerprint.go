@@ -21,6 +21,7 @@ import (
 // when it changed.
 type fingerprints struct {
 	data, model string
+	eval        string // of the evaluation rows, "" without any
 	rows        int
 }
 
@@ -29,13 +30,16 @@ type savedMark struct {
 	Data  string `json:"data"`
 	Rows  int    `json:"rows"`
 	Model string `json:"model"`
+	Eval  string `json:"eval,omitempty"` // "" without evaluation
 }
 
 func (f fingerprints) saved() savedMark {
-	return savedMark{Data: f.data, Rows: f.rows, Model: f.model}
+	return savedMark{Data: f.data, Rows: f.rows, Model: f.model, Eval: f.eval}
 }
 
 // check compares with a checkpoint's fingerprints and names what changed.
+// Evaluation may begin or end with a resume, but other rows would be measured
+// against the best of these.
 func (f fingerprints) check(s savedMark) error {
 	switch {
 	case f.model != s.Model:
@@ -44,6 +48,8 @@ func (f fingerprints) check(s savedMark) error {
 		return fmt.Errorf("the data changed since the checkpoint: %d prepared rows then, %d now; resume with the same data, or start a new run", s.Rows, f.rows)
 	case f.data != s.Data:
 		return errors.New("the data changed since the checkpoint: it has as many prepared rows as then, but other tokens or labels; resume with the same data, or start a new run")
+	case f.eval != s.Eval && f.eval != "" && s.Eval != "":
+		return errors.New("the evaluation data changed since the checkpoint: its prepared rows have other tokens or labels; resume with the same rows, or start a new run")
 	}
 	return nil
 }
@@ -142,11 +148,20 @@ func checkRecipe(saved, now *recipes.Recipe) error {
 // fixedChanges are the options that differ and may not, so that a run can go on.
 func fixedChanges(saved, now *recipes.Recipe) []recipes.Change {
 	free := freeOnResume()
+	var fixed []string
 	if isAdaptive(now.LrSchedulerType) {
 		// The evaluations set the learning rate.
-		for _, key := range []string{"eval_strategy", "eval_steps", "eval_delay", "per_device_eval_batch_size", "metric_for_best_model"} {
-			delete(free, key)
-		}
+		fixed = append(fixed, "eval_strategy", "eval_steps", "eval_delay", "per_device_eval_batch_size", "metric_for_best_model")
+	}
+	if now.TrainSamplingStrategy == groupByLength {
+		// Evaluations draw from the generator that orders the rows, those of the present epoch too.
+		fixed = append(fixed, "eval_strategy", "eval_steps", "eval_delay", "eval_on_start")
+	}
+	if len(fixed) > 0 && (saved.EvalSteps == nil || now.EvalSteps == nil) {
+		fixed = append(fixed, "logging_steps") // which eval_steps falls back to
+	}
+	for _, key := range fixed {
+		delete(free, key)
 	}
 	return slices.DeleteFunc(recipes.Diff(saved, now), func(c recipes.Change) bool { return free[c.Key] })
 }

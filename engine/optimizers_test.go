@@ -33,7 +33,7 @@ func TestOptimizerArgsOfRecipes(t *testing.T) {
 	}
 }
 
-// Where the evaluations set the learning rate, a resumed run cannot change them.
+// Where the evaluations set the learning rate or the order of the rows, a resumed run cannot change them.
 func TestAdaptiveScheduleFixesEvaluations(t *testing.T) {
 	saved, now := recipes.Default(), recipes.Default()
 	every := 5.0
@@ -44,5 +44,23 @@ func TestAdaptiveScheduleFixesEvaluations(t *testing.T) {
 	saved.LrSchedulerType, now.LrSchedulerType = greedySchedule, greedySchedule
 	if err := checkRecipe(saved, now); err == nil || !strings.Contains(err.Error(), "eval_steps") {
 		t.Errorf("eval_steps of a greedy schedule: %v", err)
+	}
+	saved, now = recipes.Default(), recipes.Default()
+	saved.EvalStrategy, now.EvalStrategy = "steps", "steps"
+	now.LoggingSteps = 7
+	if err := checkRecipe(saved, now); err != nil {
+		t.Errorf("logging_steps of rows in random order: %v", err)
+	}
+	saved.TrainSamplingStrategy, now.TrainSamplingStrategy = groupByLength, groupByLength
+	if err := checkRecipe(saved, now); err == nil || !strings.Contains(err.Error(), "logging_steps") {
+		t.Errorf("logging_steps that evaluations follow, of rows in order of length: %v", err)
+	}
+	saved.EvalSteps, now.EvalSteps = &every, &every
+	if err := checkRecipe(saved, now); err != nil {
+		t.Errorf("logging_steps beside eval_steps: %v", err)
+	}
+	now.EvalOnStart = true
+	if err := checkRecipe(saved, now); err == nil || !strings.Contains(err.Error(), "eval_on_start") {
+		t.Errorf("eval_on_start of rows in order of length: %v", err)
 	}
 }

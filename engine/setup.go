@@ -109,9 +109,7 @@ func (t *training) readData(ctx context.Context, marks *fingerprints) error {
 	if t.data, err = prepare(ctx, t.o.Recipe, t.tok, report); err != nil {
 		return err
 	}
-	marks.rows = t.data.prepared.Len()
-	marks.data, err = dataFingerprint(t.data.prepared)
-	return err
+	return t.data.mark(marks)
 }
 
 // checkResume refuses to go on when model, data or recipe changed.
