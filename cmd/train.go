@@ -145,6 +145,9 @@ func trainOptions(args []string, s streams) (o engine.TrainOptions, temporary bo
 	} else {
 		o.RunDir, err = filepath.Abs(o.RunDir)
 	}
+	if err == nil && o.From == "" && o.Replay == "" && !o.Resume {
+		err = resumeFromRecipe(&o)
+	}
 	return o, temporary, err
 }
 
@@ -162,15 +165,11 @@ func trainRecipe(a arguments, o engine.TrainOptions) (*recipes.Recipe, error) {
 
 // otherRecipe says where a run whose recipe cannot be read has it once more.
 func otherRecipe(dir string) string {
-	folder, err := run.Open(dir)
-	if err != nil {
+	newest, err := newestCheckpoint(dir)
+	if err != nil || newest == "" {
 		return ""
 	}
-	list, err := folder.Checkpoints()
-	if err != nil || len(list) == 0 {
-		return ""
-	}
-	return "; its newest checkpoint has it too: --recipe " + filepath.Join(list[len(list)-1].Path, run.RecipeFile)
+	return "; its newest checkpoint has it too: --recipe " + filepath.Join(newest, run.RecipeFile)
 }
 
 // scheduledChanges reads --at STEP:key=value,key=value.

@@ -98,7 +98,7 @@ func (r *Recipe) unsupported() []Conflict {
 	for _, o := range optionTable().options {
 		status := c.status[o.key]
 		value, def := o.display(o.field(r)), o.display(o.field(defaults))
-		if status.State != Unsupported || o.key == "resume_from_checkpoint" || o.key == "dataset_mixture" || !r.IsSet(o.key) || value == def || value == "false" || value == "null" {
+		if status.State != Unsupported || o.key == "dataset_mixture" || !r.IsSet(o.key) || value == def || value == "false" || value == "null" {
 			continue
 		}
 		out = append(out, Conflict{ID: "not-supported", Severity: SeverityWarning, Keys: []string{o.key},

@@ -40,10 +40,5 @@ func ourRules() []rule {
 				fmt.Sprintf("optim_target_modules is for the galore and apollo optimizers; optim is %s.", r.Optim),
 				fmt.Sprintf("optim_target_modules 用于 galore 与 apollo 优化器，而 optim 为 %s。", r.Optim), "optim_target_modules", "null")
 		}},
-		{"resume-in-recipe", SeverityWarning, "resume_from_checkpoint", func(r *Recipe) *clash {
-			return when(r.ResumeFromCheckpoint != "",
-				"resume_from_checkpoint is not read by sftui; `sftui train --resume --run DIR` goes on with a run.",
-				"sftui 不读取 resume_from_checkpoint；请用 `sftui train --resume --run DIR` 续训。", "resume_from_checkpoint", "null")
-		}},
 	}
 }

@@ -159,7 +159,6 @@ func TestConflicts(t *testing.T) {
 		{"liger-old", SeverityNote, "use_liger_kernel: true"},
 		{"smoothing-old", SeverityNote, "label_smoothing_factor: 0.1"},
 		{"optimizer-settings-unused", SeverityNote, "optim_target_modules: [q_proj]"},
-		{"resume-in-recipe", SeverityWarning, "resume_from_checkpoint: runs/a"},
 	}
 	tests = append(tests, moreConflicts...)
 	covered := map[string]bool{}
