@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ErrAllDropped is what All's error wraps when no row is left to train on.
-var ErrAllDropped = errors.New("no row is left to train on")
+// ErrAllDropped is what All's error wraps when no row is left.
+var ErrAllDropped = errors.New("no row is left")
 
 // progressEvery is how often All reports how far it is.
 const progressEvery = 100 * time.Millisecond
