@@ -89,7 +89,11 @@ func sendCommand(ctx context.Context, r *run.Run, c run.Command, asJSON bool, s 
 			return fail(s, "ctl", statusErr)
 		}
 		if c.Verb != run.Query {
-			return fail(s, "ctl", fmt.Errorf("%s is not live: it is %s at step %d", r.Dir, status.State, status.Step))
+			is := "is " + string(status.State)
+			if status.State == run.Died {
+				is = "died"
+			}
+			return fail(s, "ctl", fmt.Errorf("%s is not live: it %s at step %d", r.Dir, is, status.Step))
 		}
 		reply, err = run.Reply{OK: true, Status: &status}, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"sftui/engine/compute"
@@ -29,17 +30,18 @@ type loop struct {
 	export  compute.ExportOptions
 	rejoin  func() error // makes the run folder again where it is gone
 
-	state    state
-	schedule *schedule
-	changes  []Change  // to come into force before their steps, in order
-	tuner    *tuner    // brings live changes about
-	ahead    *prefetch // the next window, being made while this one trains
-	forecast int64     // highest peak memory that was forecast for a setting, in bytes
-	saved    int       // step of the newest checkpoint of this process, -1 for none
-	sampled  int       // step of the newest samples, -1 for none
-	spikes   spikeDetector
-	model    string  // folder of the weights that training began with
-	suspect  *string // the weight there that is not finite, "" for none, nil before it was asked
+	state     state
+	schedule  *schedule
+	changes   []Change       // to come into force before their steps, in order
+	tuner     *tuner         // brings live changes about
+	ahead     *prefetch      // the next window, being made while this one trains
+	preparing sync.WaitGroup // the goroutines that make windows ahead
+	forecast  int64          // highest peak memory that was forecast for a setting, in bytes
+	saved     int            // step of the newest checkpoint of this process, -1 for none
+	sampled   int            // step of the newest samples, -1 for none
+	spikes    spikeDetector
+	model     string  // folder of the weights that training began with
+	suspect   *string // the weight there that is not finite, "" for none, nil before it was asked
 }
 
 // state is everything a checkpoint needs beside the tensors, so that a resumed

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sftui/dataset"
 	"sftui/engine/compute"
 	"sftui/engine/run"
 )
@@ -403,5 +404,55 @@ func TestPendingChangeOutlivesAnother(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A step does not wait for a shape that the settings before a change would have
+// needed next.
+func TestChangeDoesNotWaitForTheOldShape(t *testing.T) {
+	f := newFixture(t, 64)
+	fake, control := newFake(), NewControl(nil)
+	bucket := func(row int) int { return (4 + (row*7)%23 + 7) / 8 * 8 } // of a row's words and the end
+	order := dataset.TorchPermutation(f.rows, 42)
+	seen := map[int]bool{32: true} // the heaviest, which is compiled first
+	at := slices.IndexFunc(order, func(row int) bool {
+		before := seen[bucket(row)]
+		seen[bucket(row)] = true
+		return !before && len(seen) > 2
+	})
+	missing := compute.Shape{Rows: 1, Length: bucket(order[at])}
+	for length := 8; length <= 64; length += 8 {
+		for _, rows := range []int{1, 8} {
+			s := compute.Shape{Rows: rows, Length: length}
+			fake.compiled[s] = s != missing
+		}
+	}
+	released := make(chan struct{})
+	fake.slow = func(s compute.Shape) {
+		if s == missing {
+			select {
+			case <-released:
+			case <-time.After(20 * time.Second):
+				t.Error("the step waited for a shape that it does not use")
+			}
+		}
+	}
+	fake.onMicro = func(step int) {
+		switch step {
+		case at: // the step before the one that would train on that row alone
+			if err := control.Set(Change{MicroBatch: 8}); err != nil {
+				t.Error(err)
+			}
+		case at + 1:
+			close(released)
+			fake.onMicro = nil
+		}
+	}
+	res, err := train(t, f, fake, func(o *TrainOptions) { o.Control = control }, "per_device_train_batch_size=1", "gradient_accumulation_steps=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := appliedStep(eventsOf(t, res.Dir)); got != at+1 {
+		t.Errorf("asked for in step %d, applied at %d", at, got)
 	}
 }

@@ -48,10 +48,10 @@ func (l *loop) nextWindow() (*window, error) {
 	var err error
 	if p := l.ahead; p != nil {
 		<-p.collected
-		l.tellCompiling(p.done) // one goroutine at a time holds the order of the data ahead
 		if p.at == at && p.micro == micro && p.accumulation == accumulation {
+			l.tellCompiling(p.done)
 			w, err = p.window, p.err
-		}
+		} // else a change came between, and what is compiled for nothing need not be waited for
 		l.ahead = nil
 	}
 	if w == nil && err == nil {
@@ -73,7 +73,7 @@ func (l *loop) startPrefetch(at Position) {
 	}
 	l.ahead = p
 	order := l.order.clone()
-	go func() {
+	l.preparing.Go(func() {
 		defer close(p.done)
 		p.window, p.err = collect(l.feed, order, p.at, p.micro, p.accumulation)
 		close(p.collected)
@@ -83,7 +83,7 @@ func (l *loop) startPrefetch(at Position) {
 		// A shape that does not compile fails again, with the step's number,
 		// where it is used.
 		_ = l.compile(p.window)
-	}()
+	})
 }
 
 // compile prepares the shapes of a window that are not compiled yet.
@@ -130,9 +130,7 @@ func (l *loop) compiled(w *window) bool {
 // asked for and did not come into force, if any.
 func (l *loop) settle() (waits *Change) {
 	l.control.end()
-	if l.ahead != nil {
-		<-l.ahead.done
-		l.ahead = nil
-	}
+	l.preparing.Wait()
+	l.ahead = nil
 	return l.tuner.close()
 }
