@@ -237,10 +237,10 @@ func TestStatusMemory(t *testing.T) {
 // What is said of a process that ended without a word is what is known of it.
 func TestEpitaph(t *testing.T) {
 	for want, s := range map[string]Status{
-		"its process ended without a word; it had no checkpoint yet, so resume begins anew":                             {MemoryPeak: 90, MemoryLimit: 100},
-		"its process ended without a word, perhaps for want of memory; resume continues from the last checkpoint":       {MemoryPeak: 40, MemoryForecast: 99, MemoryLimit: 100, Checkpoint: "c"},
-		"its process ended without a word; resume continues from the last checkpoint":                                   {MemoryPeak: 40, Checkpoint: "c"},
-		"its process ended without a word, perhaps for want of memory; it had no checkpoint yet, so resume begins anew": {MemoryPeak: 97, MemoryLimit: 100},
+		"its process ended without a word; it had no checkpoint yet":                                              {MemoryPeak: 90, MemoryLimit: 100},
+		"its process ended without a word, perhaps for want of memory; resume continues from the last checkpoint": {MemoryPeak: 40, MemoryForecast: 99, MemoryLimit: 100, Checkpoint: "c"},
+		"its process ended without a word; resume continues from the last checkpoint":                             {MemoryPeak: 40, Checkpoint: "c"},
+		"its process ended without a word, perhaps for want of memory; it had no checkpoint yet":                  {MemoryPeak: 97, MemoryLimit: 100},
 	} {
 		if got := s.epitaph(); got != want {
 			t.Errorf("%q, want %q", got, want)

@@ -125,7 +125,7 @@ func (s *Status) epitaph() string {
 		why = ", perhaps for want of memory"
 	}
 	if s.Checkpoint == "" {
-		then = "it had no checkpoint yet, so resume begins anew"
+		then = "it had no checkpoint yet"
 	}
 	return "its process ended without a word" + why + "; " + then
 }
