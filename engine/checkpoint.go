@@ -124,8 +124,14 @@ func publish(temporary, path string) error {
 	return run.SyncDir(filepath.Dir(path))
 }
 
-// prune removes the oldest checkpoints above save_total_limit. The best one
-// stays when load_best_model_at_end needs it, as in transformers.
+// keepsBest reports whether the best checkpoint stays, as in transformers: where
+// load_best_model_at_end needs it, and wherever something names a metric.
+func (l *loop) keepsBest() bool {
+	r := l.recipe
+	return l.state.Best != nil && (r.LoadBestModelAtEnd || r.MetricForBestModel != "" || isAdaptive(r.LrSchedulerType))
+}
+
+// prune removes the oldest checkpoints above save_total_limit, but for the best.
 func (l *loop) prune() {
 	limit := l.recipe.SaveTotalLimit
 	if limit == nil || *limit <= 0 {
@@ -138,7 +144,7 @@ func (l *loop) prune() {
 	}
 	keep := *limit
 	bestStep := -1
-	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil {
+	if l.keepsBest() {
 		bestStep = l.state.Best.Step
 		if keep == 1 && bestStep != l.state.Step {
 			keep = 2 // the newest is needed to resume, the best to end with
@@ -164,7 +170,7 @@ func (l *loop) prune() {
 // save_total_limit allows one and the best is another, as in transformers.
 func (l *loop) keepOnlyBest() {
 	limit, best := l.recipe.SaveTotalLimit, l.state.Best
-	if limit == nil || *limit != 1 || !l.recipe.LoadBestModelAtEnd || best == nil || best.Step == l.state.Step {
+	if limit == nil || *limit != 1 || !l.keepsBest() || best.Step == l.state.Step {
 		return
 	}
 	path := func(step int) string { return l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, step)) }
