@@ -92,6 +92,9 @@ func (l *loop) writeCheckpoint() (path string, err error) {
 	if l.state.Files, err = marksOf(temporary); err != nil {
 		return "", err
 	}
+	if b := l.state.Best; b != nil && (b.Step == l.state.Step || l.hasCheckpoint(b.Step)) {
+		l.state.BestSaved = b.Step
+	}
 	l.state.Version, l.state.CreatedAt = stateVersion, time.Now()
 	l.state.Finger, l.state.Status = l.marks.saved(), l.out.snapshot()
 	data, err := json.MarshalIndent(&l.state, "", "  ")
@@ -128,7 +131,17 @@ func publish(temporary, path string) error {
 // load_best_model_at_end needs it, and wherever something names a metric.
 func (l *loop) keepsBest() bool {
 	r := l.recipe
-	return l.state.Best != nil && (r.LoadBestModelAtEnd || r.MetricForBestModel != "" || isAdaptive(r.LrSchedulerType))
+	return l.state.BestSaved > 0 && (r.LoadBestModelAtEnd || r.MetricForBestModel != "" || isAdaptive(r.LrSchedulerType))
+}
+
+// checkpointOf is the folder of a step's checkpoint.
+func (l *loop) checkpointOf(step int) string {
+	return l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, step))
+}
+
+func (l *loop) hasCheckpoint(step int) bool {
+	_, err := os.Stat(filepath.Join(l.checkpointOf(step), stateFile))
+	return err == nil
 }
 
 // prune removes the oldest checkpoints above save_total_limit, but for the best.
@@ -145,7 +158,7 @@ func (l *loop) prune() {
 	keep := *limit
 	bestStep := -1
 	if l.keepsBest() {
-		bestStep = l.state.Best.Step
+		bestStep = l.state.BestSaved
 		if keep == 1 && bestStep != l.state.Step {
 			keep = 2 // the newest is needed to resume, the best to end with
 		}
@@ -169,19 +182,15 @@ func (l *loop) prune() {
 // keepOnlyBest removes the newest checkpoint of a run that is over, where
 // save_total_limit allows one and the best is another, as in transformers.
 func (l *loop) keepOnlyBest() {
-	limit, best := l.recipe.SaveTotalLimit, l.state.Best
-	if limit == nil || *limit != 1 || !l.keepsBest() || best.Step == l.state.Step {
+	limit, best := l.recipe.SaveTotalLimit, l.state.BestSaved
+	if limit == nil || *limit != 1 || !l.keepsBest() || best == l.state.Step || !l.hasCheckpoint(best) {
 		return
 	}
-	path := func(step int) string { return l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, step)) }
-	if _, err := os.Stat(filepath.Join(path(best.Step), stateFile)); err != nil {
-		return // the newest is all there is
-	}
-	if err := os.RemoveAll(path(l.state.Step)); err != nil {
+	if err := os.RemoveAll(l.checkpointOf(l.state.Step)); err != nil {
 		l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the last checkpoint cannot be removed: %v", err), nil)
 		return
 	}
-	l.out.update(func(s *run.Status) { s.Checkpoint = path(best.Step) })
+	l.out.update(func(s *run.Status) { s.Checkpoint = l.checkpointOf(best) })
 }
 
 // readState reads a checkpoint's state file.

@@ -66,10 +66,11 @@ type state struct {
 	Adaptive *adaptiveState `json:"adaptive_schedule,omitempty"` // of a schedule that follows the evaluations
 
 	Best      *best      `json:"best,omitempty"`
-	Recent    []float64  `json:"recent_losses,omitempty"`  // for the spike detector
-	Moved     bool       `json:"moved,omitempty"`          // a step has changed the weights
-	LeftOut   int        `json:"steps_left_out,omitempty"` // by nan_policy=skip, in a row
-	Begun     bool       `json:"begun,omitempty"`          // what comes before the first step is done
+	BestSaved int        `json:"best_checkpoint,omitempty"` // step of the newest best evaluation that has a checkpoint
+	Recent    []float64  `json:"recent_losses,omitempty"`   // for the spike detector
+	Moved     bool       `json:"moved,omitempty"`           // a step has changed the weights
+	LeftOut   int        `json:"steps_left_out,omitempty"`  // by nan_policy=skip, in a row
+	Begun     bool       `json:"begun,omitempty"`           // what comes before the first step is done
 	EvalDue   *evalDue   `json:"evaluation_due,omitempty"`
 	Metrics   int64      `json:"metrics_bytes"` // length of metrics.jsonl when this was saved
 	Finger    savedMark  `json:"fingerprints"`

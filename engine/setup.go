@@ -288,6 +288,9 @@ func (t *training) restore(l *loop, total int) error {
 	fresh := l.state
 	l.state = t.resume.state
 	l.state.Moved = l.state.Moved || l.state.Step > l.state.LeftOut // older checkpoints do not say
+	if b := l.state.Best; b != nil && l.state.BestSaved == 0 && l.hasCheckpoint(b.Step) {
+		l.state.BestSaved = b.Step // older checkpoints do not say
+	}
 	l.spikes.recent = l.state.Recent
 	if t.o.Resume {
 		l.saved = l.state.Step
@@ -301,7 +304,7 @@ func (t *training) restore(l *loop, total int) error {
 	l.state.MicroBatch, l.state.Accumulation, l.state.LearningScale = fresh.MicroBatch, fresh.Accumulation, fresh.LearningScale
 	l.state.TotalSteps, l.state.ScheduleTotal, l.state.ScheduleStride = total, total, 1
 	l.state.ScheduleAt, l.state.Best, l.state.Adaptive = float64(l.state.Step), nil, nil
-	l.state.EvalDue, l.state.Begun, l.state.LeftOut = nil, false, 0
+	l.state.EvalDue, l.state.Begun, l.state.LeftOut, l.state.BestSaved = nil, false, 0, 0
 	if l.state.Position.Offset >= l.order.n {
 		l.state.Position = Position{Epoch: l.state.Position.Epoch + 1}
 	}

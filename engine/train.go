@@ -360,14 +360,14 @@ func (t *training) closeTokenizer() error {
 // the one in memory.
 func (l *loop) finish(ctx context.Context) error {
 	write := func(dir string) error { return l.trainer.Export(dir, l.export) }
-	if l.recipe.LoadBestModelAtEnd && l.state.Best != nil && l.state.Best.Step != l.state.Step {
-		path := l.run.Path(fmt.Sprintf("%s%d", run.CheckpointPrefix, l.state.Best.Step))
+	if best := l.state.BestSaved; l.recipe.LoadBestModelAtEnd && best > 0 && best != l.state.Step {
+		path := l.checkpointOf(best)
 		if err := wholeModel(path); err != nil {
-			l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the best model (step %d) cannot be loaded, so the last one is exported: %v", l.state.Best.Step, err), nil)
+			l.out.warn(run.CodeCheckpoint, l.state.Step, fmt.Sprintf("the best model (step %d) cannot be loaded, so the last one is exported: %v", best, err), nil)
 		} else {
 			// Its files are copied: with save_only_model there is no state to load the weights back from.
 			write = func(dir string) error { return copyModel(path, dir) }
-			l.out.log(fmt.Sprintf("loaded the best model, of step %d", l.state.Best.Step))
+			l.out.log(fmt.Sprintf("loaded the best model, of step %d", best))
 		}
 	}
 	l.out.enter(run.Saving, "writing the final model")
