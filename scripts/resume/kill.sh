@@ -36,6 +36,10 @@ done > "$work/rows.jsonl"
 # losses prints step, loss and grad norm of every step, as they are written.
 losses() { grep '"event":"step"' "$1/metrics.jsonl" | sed -E 's/.*"step":([0-9]+).*"loss":([^,]+),"grad_norm":([^,]+),.*/\1 \2 \3/'; }
 
+# newest is the step of the newest checkpoint, steps the last step that the run has made.
+newest() { ls -d "$work"/killed/checkpoint-* 2>/dev/null | sed 's/.*-//' | sort -n | tail -1 | grep . || echo 0; }
+steps() { losses "$work/killed" 2>/dev/null | tail -1 | cut -d' ' -f1 | grep . || echo 0; }
+
 "$sftui" train --recipe "$work/recipe.yaml" --run "$work/whole" > "$work/whole.log" 2>&1 || { tail -5 "$work/whole.log"; exit 1; }
 losses "$work/whole" > "$work/want"
 
@@ -50,7 +54,10 @@ while :; do
     if [ $((killed % 2)) = 1 ]; then
       for _ in $(seq 400); do ls -d "$work"/killed/.unfinished-* > /dev/null 2>&1 && break; kill -0 "$pid" 2>/dev/null || break; sleep 0.01; done
     else
-      sleep "$((RANDOM % 9)).$((RANDOM % 10))"
+      # After up to two steps and a part of one, so that as many kills as asked for fit into the run on any machine.
+      target=$(($(newest) + RANDOM % 3))
+      for _ in $(seq 3000); do [ "$(steps)" -ge "$target" ] && break; kill -0 "$pid" 2>/dev/null || break; sleep 0.02; done
+      sleep "0.$((RANDOM % 4))"
     fi
     if kill -9 "$pid" 2>/dev/null; then killed=$((killed + 1)); fi
     wait "$pid" 2>/dev/null || true
