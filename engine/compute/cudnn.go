@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
-	"unsafe"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -14,6 +13,8 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/stablehlo"
 	xlashapes "github.com/gomlx/go-xla/types/shapes"
+
+	"sftui/engine/device"
 )
 
 // cuDNN's flash attention as XLA calls it. go-xla has the call too, but repeats keys and values for every query head
@@ -173,22 +174,12 @@ func (f *attentionFunction) custom(target, config string, operands []compute.Val
 	for i, output := range outputs {
 		node := new(xla.Node)
 		fields := reflect.ValueOf(node).Elem()
-		if !setUnexported(fields, "value", output) || !setUnexported(fields, "shape", results[i]) || !setUnexported(fields, "builder", f.builder) {
+		if !device.SetUnexported(fields, "value", output) || !device.SetUnexported(fields, "shape", results[i]) || !device.SetUnexported(fields, "builder", f.builder) {
 			return nil, fmt.Errorf("flash attention does not know this version of go-xla: %w", compute.ErrNotImplemented)
 		}
 		nodes = append(nodes, node)
 	}
 	return nodes, nil
-}
-
-// setUnexported sets a field of an addressable struct; false when there is no such field of that type.
-func setUnexported[T any](fields reflect.Value, name string, value T) bool {
-	field := fields.FieldByName(name)
-	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
-		return false
-	}
-	*(*T)(unsafe.Pointer(field.UnsafeAddr())) = value //nolint:gosec // the type was compared
-	return true
 }
 
 // The backend_config of the calls, CudnnfMHABackendConfig of XLA in JSON. Its 64-bit numbers are strings.

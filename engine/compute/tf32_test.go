@@ -26,10 +26,10 @@ func TestTF32(t *testing.T) {
 	}
 	plugin := reflect.ValueOf(unexported[pjrt.Plugin](reflect.ValueOf(backend), "plugin")).Elem()
 	was := plugin.FieldByName("name").String()
-	if !setUnexported(plugin, "name", "cuda") {
+	if !device.SetUnexported(plugin, "name", "cuda") {
 		t.Fatal("this go-xla's plugins have no name")
 	}
-	defer setUnexported(plugin, "name", was)
+	defer device.SetUnexported(plugin, "name", was)
 	gpu := &device.Device{Backend: backend, Kind: device.CUDA}
 	defer gpu.UseTF32(false)
 	for _, on := range []bool{false, true} {

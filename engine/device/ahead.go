@@ -55,14 +55,15 @@ func withoutClient(plugin *pjrt.Plugin, name string) *xla.Backend {
 		capabilities.Operations[op] = true
 	}
 	fields := reflect.ValueOf(backend).Elem()
-	if !setField(fields, "plugin", plugin) || !setField(fields, "pluginName", name) || !setField(fields, "capabilities", capabilities) {
+	if !SetUnexported(fields, "plugin", plugin) || !SetUnexported(fields, "pluginName", name) || !SetUnexported(fields, "capabilities", capabilities) {
 		return nil
 	}
 	return backend
 }
 
-// setField sets an unexported field of an addressable struct; false when there is none of that name and type.
-func setField[T any](fields reflect.Value, name string, value T) bool {
+// SetUnexported sets an unexported field of an addressable struct; false when there is none of that name and type. What go-xla does not
+// offer is reached in this way.
+func SetUnexported[T any](fields reflect.Value, name string, value T) bool {
 	field := fields.FieldByName(name)
 	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
 		return false
