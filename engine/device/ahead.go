@@ -38,7 +38,7 @@ func OpenDescribed(ctx context.Context, gpu Described, find PluginFinder) (*Devi
 	if a.Backend == nil {
 		return nil, fmt.Errorf("compile for the %s: this version of go-xla keeps its plugin elsewhere", gpu.Name)
 	}
-	if a.target, err = describeTo(plugin, gpu); err != nil {
+	if a.target, err = describeTo(a.Backend, gpu); err != nil {
 		return nil, fmt.Errorf("describe the %s to %s: %w", gpu.Name, so, err)
 	}
 	dev := gpu.Device()

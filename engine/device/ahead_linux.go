@@ -88,10 +88,9 @@ import "C"
 
 import (
 	"errors"
-	"reflect"
 	"unsafe"
 
-	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/go-xla/compute/xla"
 )
 
 // topology is a described GPU as a plugin knows it.
@@ -100,10 +99,10 @@ type topology struct {
 	handle unsafe.Pointer
 }
 
-// describeTo makes a GPU known to a plugin.
-func describeTo(plugin *pjrt.Plugin, gpu Described) (*topology, error) {
-	api := reflect.ValueOf(plugin).Elem().FieldByName("api")
-	if !api.IsValid() || api.Kind() != reflect.Pointer || api.IsNil() {
+// describeTo makes a GPU known to a backend's plugin.
+func describeTo(backend *xla.Backend, gpu Described) (*topology, error) {
+	api, found := apiField(backend)
+	if !found {
 		return nil, errors.New("this version of go-xla keeps the plugin's interface elsewhere")
 	}
 	t := &topology{api: (*C.char)(api.UnsafePointer())}

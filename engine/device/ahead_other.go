@@ -5,13 +5,13 @@ package device
 import (
 	"errors"
 
-	"github.com/gomlx/go-xla/pjrt"
+	"github.com/gomlx/go-xla/compute/xla"
 )
 
 // topology is a described GPU as a plugin knows it; the CUDA plugin exists for Linux alone.
 type topology struct{}
 
-func describeTo(*pjrt.Plugin, Described) (*topology, error) {
+func describeTo(*xla.Backend, Described) (*topology, error) {
 	return nil, errors.New("XLA's CUDA plugin runs on Linux only")
 }
 

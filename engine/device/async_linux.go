@@ -74,7 +74,6 @@ static void *without_waits(void *api) {
 import "C"
 
 import (
-	"reflect"
 	"unsafe"
 
 	"github.com/gomlx/go-xla/compute/xla"
@@ -84,12 +83,8 @@ import (
 // them, though PJRT orders them by their buffers itself; a GPU would idle at each of the hundreds of programs of a step,
 // until the next has been launched. It says whether it could: a go-xla whose fields have moved goes on waiting.
 func dispatchAhead(backend *xla.Backend) bool {
-	plugin := reflect.ValueOf(backend).Elem().FieldByName("plugin")
-	if !plugin.IsValid() || plugin.Kind() != reflect.Pointer || plugin.IsNil() {
-		return false
-	}
-	api := plugin.Elem().FieldByName("api")
-	if !api.IsValid() || api.Kind() != reflect.Pointer || api.IsNil() {
+	api, found := apiField(backend)
+	if !found {
 		return false
 	}
 	changed := C.without_waits(api.UnsafePointer())

@@ -133,7 +133,6 @@ static void *with_store(char *api, uintptr_t store) {
 import "C"
 
 import (
-	"reflect"
 	"runtime/cgo"
 	"unsafe"
 
@@ -143,12 +142,8 @@ import (
 // loadFrom makes a backend take compiled programs from a store and keep new ones there. go-xla has no part in it: the
 // plugin's own Compile is replaced by one that asks the store first. It says whether it could.
 func loadFrom(backend *xla.Backend, store *CompiledStore) bool {
-	plugin := reflect.ValueOf(backend).Elem().FieldByName("plugin")
-	if !plugin.IsValid() || plugin.Kind() != reflect.Pointer || plugin.IsNil() {
-		return false
-	}
-	api := plugin.Elem().FieldByName("api")
-	if !api.IsValid() || api.Kind() != reflect.Pointer || api.IsNil() {
+	api, found := apiField(backend)
+	if !found {
 		return false
 	}
 	// The handle is never deleted: the plugin, too, stays loaded until the process ends.
