@@ -9,30 +9,35 @@ import (
 // ropeFactors is the tensor in which llama.cpp keeps Llama 3's rope scaling, one divisor a frequency.
 const ropeFactors = "rope_freqs.weight"
 
+// modelSizes is how large a model is, as config.json says it.
+type modelSizes struct {
+	HiddenSize            int     `json:"hidden_size"`
+	IntermediateSize      int     `json:"intermediate_size"`
+	NumHiddenLayers       int     `json:"num_hidden_layers"`
+	NumAttentionHeads     int     `json:"num_attention_heads"`
+	NumKeyValueHeads      int     `json:"num_key_value_heads"`
+	HeadDim               int     `json:"head_dim"`
+	VocabSize             int     `json:"vocab_size"`
+	MaxPositionEmbeddings int     `json:"max_position_embeddings"`
+	RMSNormEps            float64 `json:"rms_norm_eps"`
+}
+
 // modelConfig is a config.json of the supported families. It keeps to the spelling that both transformers 4 and 5 read.
 type modelConfig struct {
-	Architectures         []string       `json:"architectures"`
-	ModelType             string         `json:"model_type"`
-	AttentionBias         bool           `json:"attention_bias"`
-	MLPBias               bool           `json:"mlp_bias"`
-	HiddenAct             string         `json:"hidden_act"`
-	HiddenSize            int            `json:"hidden_size"`
-	IntermediateSize      int            `json:"intermediate_size"`
-	NumHiddenLayers       int            `json:"num_hidden_layers"`
-	NumAttentionHeads     int            `json:"num_attention_heads"`
-	NumKeyValueHeads      int            `json:"num_key_value_heads"`
-	HeadDim               int            `json:"head_dim"`
-	VocabSize             int            `json:"vocab_size"`
-	MaxPositionEmbeddings int            `json:"max_position_embeddings"`
-	RMSNormEps            float64        `json:"rms_norm_eps"`
-	RopeTheta             float64        `json:"rope_theta"`
-	RopeScaling           map[string]any `json:"rope_scaling"`
-	TieWordEmbeddings     bool           `json:"tie_word_embeddings"`
-	TorchDType            string         `json:"torch_dtype"`
-	BOSTokenID            *int           `json:"bos_token_id"`
-	EOSTokenID            *int           `json:"eos_token_id"`
-	PADTokenID            *int           `json:"pad_token_id,omitempty"`
-	UseCache              bool           `json:"use_cache"`
+	Architectures []string `json:"architectures"`
+	ModelType     string   `json:"model_type"`
+	AttentionBias bool     `json:"attention_bias"`
+	MLPBias       bool     `json:"mlp_bias"`
+	HiddenAct     string   `json:"hidden_act"`
+	modelSizes
+	RopeTheta         float64        `json:"rope_theta"`
+	RopeScaling       map[string]any `json:"rope_scaling"`
+	TieWordEmbeddings bool           `json:"tie_word_embeddings"`
+	TorchDType        string         `json:"torch_dtype"`
+	BOSTokenID        *int           `json:"bos_token_id"`
+	EOSTokenID        *int           `json:"eos_token_id"`
+	PADTokenID        *int           `json:"pad_token_id,omitempty"`
+	UseCache          bool           `json:"use_cache"`
 	*gemmaConfig
 }
 

@@ -13,19 +13,11 @@ import (
 
 // exportedConfig is what of config.json a GGUF file tells. Where a key is missing, it has what transformers takes.
 type exportedConfig struct {
-	Architectures         []string `json:"architectures"`
-	AttentionBias         bool     `json:"attention_bias"`
-	MLPBias               bool     `json:"mlp_bias"`
-	HiddenSize            int      `json:"hidden_size"`
-	IntermediateSize      int      `json:"intermediate_size"`
-	NumHiddenLayers       int      `json:"num_hidden_layers"`
-	NumAttentionHeads     int      `json:"num_attention_heads"`
-	NumKeyValueHeads      int      `json:"num_key_value_heads"`
-	HeadDim               int      `json:"head_dim"`
-	VocabSize             int      `json:"vocab_size"`
-	MaxPositionEmbeddings int      `json:"max_position_embeddings"`
-	RMSNormEps            float64  `json:"rms_norm_eps"`
-	TieWordEmbeddings     bool     `json:"tie_word_embeddings"`
+	Architectures []string `json:"architectures"`
+	AttentionBias bool     `json:"attention_bias"`
+	MLPBias       bool     `json:"mlp_bias"`
+	modelSizes
+	TieWordEmbeddings bool `json:"tie_word_embeddings"`
 
 	RopeTheta      float64        `json:"rope_theta"`
 	RopeScaling    map[string]any `json:"rope_scaling"`
@@ -39,7 +31,7 @@ type exportedConfig struct {
 
 // exportedDefaults are transformers' defaults of the families that can be exported.
 func exportedDefaults(class string) exportedConfig {
-	c := exportedConfig{RMSNormEps: 1e-6, RopeTheta: 10_000, MaxPositionEmbeddings: 2048}
+	c := exportedConfig{modelSizes: modelSizes{RMSNormEps: 1e-6, MaxPositionEmbeddings: 2048}, RopeTheta: 10_000}
 	window := 4096
 	switch class {
 	case "MistralForCausalLM":
@@ -95,11 +87,9 @@ func (m *exportedModel) take(c exportedConfig) error {
 	}
 	m.modelConfig = modelConfig{
 		AttentionBias: c.AttentionBias && !m.family.qkvBias, MLPBias: c.MLPBias, // Qwen2 has its biases by itself
-		HiddenSize: c.HiddenSize, IntermediateSize: c.IntermediateSize, NumHiddenLayers: c.NumHiddenLayers,
-		NumAttentionHeads: c.NumAttentionHeads, VocabSize: c.VocabSize, MaxPositionEmbeddings: c.MaxPositionEmbeddings,
-		NumKeyValueHeads: cmp.Or(c.NumKeyValueHeads, c.NumAttentionHeads), HeadDim: cmp.Or(c.HeadDim, c.HiddenSize/c.NumAttentionHeads),
-		RMSNormEps: c.RMSNormEps, RopeTheta: c.RopeTheta, RopeScaling: c.RopeScaling, TieWordEmbeddings: c.TieWordEmbeddings,
+		modelSizes: c.modelSizes, RopeTheta: c.RopeTheta, RopeScaling: c.RopeScaling, TieWordEmbeddings: c.TieWordEmbeddings,
 	}
+	m.NumKeyValueHeads, m.HeadDim = cmp.Or(c.NumKeyValueHeads, c.NumAttentionHeads), cmp.Or(c.HeadDim, c.HiddenSize/c.NumAttentionHeads)
 	switch query := m.NumAttentionHeads * m.HeadDim; {
 	case m.family.qkvBias && query != m.HiddenSize:
 		return fmt.Errorf("llama.cpp loads %s only with heads that add up to hidden_size %d, and these have %d×%d", m.family.className, m.HiddenSize, m.NumAttentionHeads, m.HeadDim)

@@ -242,7 +242,7 @@ func TestLlama3ScalingIsFoundFromItsFactors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close() //nolint:errcheck // read-only
-	c := &modelConfig{HeadDim: 16, RopeTheta: 500000}
+	c := &modelConfig{modelSizes: modelSizes{HeadDim: 16}, RopeTheta: 500000}
 	got, err := g.llama3Scaling(c)
 	if err != nil {
 		t.Fatal(err)
