@@ -77,17 +77,24 @@ func TestEstimateAgainstMeasured(t *testing.T) {
 	}
 }
 
-// An adapter has r values for each input and each output of a layer that it
-// changes; what modules_to_save names is trained whole.
-func TestAdapters(t *testing.T) {
+// described is a model's folder that has its config.json alone.
+func described(t *testing.T, config string) (string, *model.Model) {
+	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(tinyLlama), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	m, err := model.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return dir, m
+}
+
+// An adapter has r values for each input and each output of a layer that it
+// changes; what modules_to_save names is trained whole.
+func TestAdapters(t *testing.T) {
+	_, m := described(t, tinyLlama)
 	adapter, whole := adapters(m, &compute.LoRAConfig{R: 8, TargetModules: []string{"q_proj", "down_proj"}, ModulesToSave: []string{"model.norm"}})
 	if want := int64(2 * 8 * ((64 + 64) + (128 + 64))); adapter != want || whole != 64 {
 		t.Errorf("%d values in adapters and %d beside them, want %d and 64", adapter, whole, want)

@@ -10,7 +10,6 @@ import (
 
 	"sftui/dataset"
 	"sftui/engine/compute"
-	"sftui/engine/model"
 	"sftui/recipes"
 )
 
@@ -154,14 +153,7 @@ func TestRemediesHoldWhatTheyPromise(t *testing.T) {
 // Steps of one micro-batch need less than steps of two: gradients come about
 // where activations have gone. An untied head is a weight of its own.
 func TestEstimateOfWhatIsShared(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(smolLM2), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir, m := described(t, smolLM2)
 	const head = 4 * 49152 * 576
 	for _, c := range []struct {
 		name          string

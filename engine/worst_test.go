@@ -3,12 +3,9 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"sftui/engine/compute"
-	"sftui/engine/model"
 )
 
 // lengthFeed serves rows of given lengths.
@@ -51,14 +48,7 @@ func random(seed uint64, n, most int) lengthFeed {
 // on, by laying out every one; also from the middle of an epoch on, where the
 // rows are cut into batches otherwise, and where max_steps ends the run early.
 func TestHeaviestMicroBatch(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(smolLM2), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, m := described(t, smolLM2)
 	const maxLength = 2048
 	shapeOf := compute.Fused{}.ShapesOf(compute.Config{MaxLength: maxLength}, m)
 	weigh := func(s compute.Shape) int64 {

@@ -82,7 +82,13 @@ func checkRows(t *testing.T, dir string, rows []string, options ...string) []Fin
 	if err := r.Override(append(base, options...)); err != nil {
 		t.Fatal(err)
 	}
-	in := Open(context.Background(), r, OpenOptions{Language: recipes.English})
+	return checkOpened(t, r, OpenOptions{Language: recipes.English})
+}
+
+// checkOpened runs all checks on what a recipe names.
+func checkOpened(t *testing.T, r *recipes.Recipe, o OpenOptions) []Finding {
+	t.Helper()
+	in := Open(context.Background(), r, o)
 	defer func() {
 		if err := in.Close(); err != nil {
 			t.Error(err)

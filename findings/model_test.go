@@ -128,15 +128,5 @@ func checkModelFolder(t *testing.T, dir string, resolved error, options ...strin
 	if err := r.Override(append([]string{"model_name_or_path=" + dir, "dataset_name=" + data}, options...)); err != nil {
 		t.Fatal(err)
 	}
-	in := Open(context.Background(), r, OpenOptions{ResolveModel: func(_ context.Context, name, _ string) (string, error) { return name, resolved }})
-	defer func() {
-		if err := in.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	list, err := Check(context.Background(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return list
+	return checkOpened(t, r, OpenOptions{ResolveModel: func(_ context.Context, name, _ string) (string, error) { return name, resolved }})
 }
