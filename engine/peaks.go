@@ -104,13 +104,13 @@ func (p *peaks) vet(c Change, from Position, now sizes) (total int64, err error)
 		asked, Bytes(found.total), SomeRows(found.rows), Bytes(limit), hint)
 }
 
-// most is the largest micro-batch below that of the sizes that fits, by the
-// rows of one epoch; 0 for none.
+// most is the largest micro-batch below that of the sizes that vet would take;
+// 0 for none.
 func (p *peaks) most(from Position, s sizes, limit int64) int {
 	fits, tooMuch := 0, s.micro
 	for tooMuch-fits > 1 {
 		s.micro = (fits + tooMuch) / 2
-		if total := p.soon(from, s); total == 0 || total > limit {
+		if found, err := p.at(from, s); err != nil || found.total > limit {
 			tooMuch = s.micro
 		} else {
 			fits = s.micro
