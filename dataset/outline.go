@@ -28,8 +28,15 @@ func (p *Preparer) Outline(lengths []RowLength) *Outline {
 
 // WithMaxLength arranges the same rows by another max_length.
 func (o *Outline) WithMaxLength(n int) *Outline {
+	options := o.p.o
+	options.MaxLength = n
+	return o.With(options)
+}
+
+// With arranges the same rows by other options.
+func (o *Outline) With(options Options) *Outline {
 	p := *o.p
-	p.o.MaxLength = n
+	p.o = options
 	return p.Outline(o.rows.lengths)
 }
 

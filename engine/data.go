@@ -49,6 +49,17 @@ func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
 	return o, err
 }
 
+// EvalDataOptions are the settings of data preparation of a recipe's evaluation rows.
+func EvalDataOptions(r *recipes.Recipe) (dataset.Options, error) {
+	o, err := DataOptions(r)
+	if r.EvalPacking != nil {
+		o.Packing = *r.EvalPacking
+		// Rows that are cut one by one can be cut to max_length; only beside packing does TRL let padding_free ask that of them.
+		o.PaddingFree = o.PaddingFree && (o.Packing || !r.Packing)
+	}
+	return o, err
+}
+
 // clonedTemplate is a chat template that overrides the model's, "" for none, with the
 // end-of-sequence token of the tokenizer that it comes from, "" where it comes alone.
 type clonedTemplate struct {
@@ -235,7 +246,9 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 	d := &trainingData{source: trainSource.Name(), evalPart: evalSource, close: func() error { return closeSources(trainSource, evalSource) }}
 	d.train, d.prepared, d.dropped, err = prepareOne(ctx, trainSource, tok, options, func(done, total int) { report("tokenizing", done, total) })
 	if err == nil && evalSource != nil {
-		evalPacking(&options, r)
+		if options, err = EvalDataOptions(r); err != nil {
+			return nil, errors.Join(err, d.close())
+		}
 		d.eval, d.evaluated, _, err = prepareOne(ctx, evalSource, tok, options, func(done, total int) { report("tokenizing evaluation rows", done, total) })
 		if err != nil {
 			err = fmt.Errorf("evaluation data: %w", err)
@@ -245,16 +258,6 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
-}
-
-// evalPacking sets what evaluation rows have of their own.
-func evalPacking(o *dataset.Options, r *recipes.Recipe) {
-	if r.EvalPacking == nil {
-		return
-	}
-	o.Packing = *r.EvalPacking
-	// Rows that are cut one by one can be cut to max_length; only beside packing does TRL let padding_free ask that of them.
-	o.PaddingFree = o.PaddingFree && (o.Packing || !r.Packing)
 }
 
 // closeSources closes what openSources opened; eval may be nil.

@@ -128,7 +128,7 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 	if o.Scanned.Eval == nil || o.Scanned.Eval.Len() == 0 {
 		return nil
 	}
-	options, err := DataOptions(o.Recipe)
+	options, err := EvalDataOptions(o.Recipe)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,9 @@ func scanData(ctx context.Context, r *recipes.Recipe, dir string, progress func(
 	if s.Outline, err = lengths(train, "tokenizing"); err != nil || eval == nil {
 		return s, err
 	}
-	evalPacking(&options, r)
+	if options, err = EvalDataOptions(r); err != nil {
+		return s, err
+	}
 	if s.Eval, err = lengths(eval, "tokenizing evaluation rows"); err != nil {
 		err = fmt.Errorf("evaluation data: %w", err)
 	}

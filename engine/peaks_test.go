@@ -33,7 +33,9 @@ func TestRefusalNamesWhatIsTaken(t *testing.T) {
 		},
 		estimate: func(s compute.Shape, _ int) compute.Memory { return compute.Memory{Weights: int64(s.Positions())} },
 		limit:    func() uint64 { return limit },
-		left:     func(at Position, micro, accumulation int) int { return order.clone().StepsLeft(at, 3, micro, accumulation) },
+		left: func(at Position, micro, accumulation int) int {
+			return order.clone().StepsLeft(at, 3, micro, accumulation)
+		},
 	}
 	named := regexp.MustCompile(`at most (\d+) fits`)
 	for offset := range rows {

@@ -2,6 +2,7 @@ package findings
 
 import (
 	"slices"
+	"strconv"
 
 	"sftui/recipes"
 )
@@ -38,6 +39,24 @@ func evalFindings(in *Input, f *facts) []Finding {
 		list = append(list, found)
 	}
 	return list
+}
+
+// evalBatchFindings are evaluations without a batch, which a run refuses at its start.
+func evalBatchFindings(in *Input, _ *facts) []Finding {
+	r := in.Recipe
+	if in.evalOutline == nil || !r.DataloaderDropLast {
+		return nil
+	}
+	sequences := in.evalOutline.Len()
+	if in.Eval == nil && r.EvalHoldout < 1 {
+		sequences = in.scale(sequences) // a share of the training rows, of which only a sample may have been checked
+	}
+	if sequences == 0 || sequences >= r.PerDeviceEvalBatchSize {
+		return nil
+	}
+	return []Finding{{ID: "eval-no-full-batch", Severity: recipes.SeverityError, Fix: Fix{"per_device_eval_batch_size", strconv.Itoa(sequences)},
+		Message: format(in.say("dataloader_drop_last leaves out the last, smaller batch, and %d evaluation sequences do not fill one of %d: an evaluation has no batch at all.",
+			"dataloader_drop_last 会略去最后较小的批，而 %d 个评估序列不足一批（%d 个）：评估没有任何批。"), sequences, r.PerDeviceEvalBatchSize)}}
 }
 
 // few bounds how many rows are named.

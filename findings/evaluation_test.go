@@ -57,6 +57,44 @@ func TestEvaluationFindings(t *testing.T) {
 	}
 }
 
+// An evaluation that dataloader_drop_last leaves without a batch is found by
+// the sequences that the evaluation itself makes of its rows.
+func TestEvaluationWithoutABatch(t *testing.T) {
+	good := makeModel(t, chatTemplate, nil)
+	eval := write(t, t.TempDir(), "eval.jsonl", strings.Join(chats(60)[56:], "\n"))
+	whole := []string{"dataloader_drop_last=true", "eval_strategy=epoch", "save_strategy=epoch", "per_device_eval_batch_size=5", "max_length=64"}
+	for _, tt := range []struct {
+		options []string
+		fix     string // "" for no finding
+	}{
+		{[]string{"eval_dataset_name=" + eval}, "4"},
+		{[]string{"eval_dataset_name=" + eval, "per_device_eval_batch_size=4"}, ""},
+		{[]string{"eval_dataset_name=" + eval, "dataloader_drop_last=false"}, ""},
+		{[]string{"eval_dataset_name=" + eval, "eval_strategy=no"}, ""},
+		{[]string{"eval_dataset_name=" + eval, "eval_packing=true"}, "2"},
+		{[]string{"eval_dataset_name=" + eval, "packing=true"}, "2"},
+		{[]string{"eval_dataset_name=" + eval, "packing=true", "eval_packing=false"}, "4"},
+		{[]string{"eval_holdout=3"}, "3"},
+		{[]string{"eval_holdout=0.2"}, ""},
+	} {
+		options := append(slices.Clone(whole), tt.options...)
+		f := find(checkRows(t, good, chats(40), options...), "eval-no-full-batch")
+		if (f != nil) != (tt.fix != "") {
+			t.Errorf("%v: %+v", tt.options, f)
+			continue
+		}
+		if f == nil {
+			continue
+		}
+		if f.Severity != recipes.SeverityError || f.Fix.Value != tt.fix || !strings.Contains(f.Message, tt.fix+" evaluation sequences") {
+			t.Errorf("%v: %+v", tt.options, f)
+		}
+		if find(checkRows(t, good, chats(40), append(options, f.Fix.Key+"="+f.Fix.Value)...), "eval-no-full-batch") != nil {
+			t.Errorf("%v: still there after %v", tt.options, f.Fix)
+		}
+	}
+}
+
 func TestFromDrifts(t *testing.T) {
 	list := FromDrifts([]engine.Drift{{What: "data", Why: errors.New("the data changed")}}, recipes.English)
 	if len(list) != 1 || list[0].ID != "resume-data-changed" || list[0].Severity != recipes.SeverityError || !strings.Contains(list[0].Message, "the data changed.") {

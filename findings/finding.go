@@ -48,7 +48,7 @@ func Check(ctx context.Context, in *Input) ([]Finding, error) {
 	}
 	in.outlineRows(found)
 	for _, family := range []func(*Input, *facts) []Finding{rowFindings, valueFindings, maskFindings, unusedMaskFindings, stopFindings, lengthFindings,
-		textFindings, columnFindings, duplicateFindings, stepFindings, emptyStepFindings, tokenFindings, adapterFindings, exportFindings, evalFindings} {
+		textFindings, columnFindings, duplicateFindings, stepFindings, emptyStepFindings, tokenFindings, adapterFindings, exportFindings, evalFindings, evalBatchFindings} {
 		list = append(list, family(in, found)...)
 	}
 	return Sorted(append(list, in.problems...)), nil

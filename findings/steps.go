@@ -23,12 +23,20 @@ func (in *Input) outlineRows(f *facts) {
 	r, lengths := in.Recipe, f.lengths()
 	if r.EvalHoldout > 0 && r.EvalDatasetName == "" && (r.EvalStrategy != "no" || r.EvalOnStart) {
 		kept, held := engine.HeldOut(len(lengths), r.EvalHoldout, int64(r.Seed))
-		in.evalOutline = in.actual.Outline(chosen(lengths, held))
+		in.outlineEval(chosen(lengths, held))
 		lengths, in.kept = chosen(lengths, kept), kept
 	} else if f.eval != nil {
-		in.evalOutline = in.actual.Outline(f.eval.lengths())
+		in.outlineEval(f.eval.lengths())
 	}
 	in.outline = in.actual.Outline(lengths)
+}
+
+// outlineEval arranges the evaluation rows, which may be packed otherwise.
+func (in *Input) outlineEval(lengths []dataset.RowLength) {
+	in.evalOutline = in.actual.Outline(lengths)
+	if options, err := engine.EvalDataOptions(in.Recipe); err == nil { // an error has been found with the training rows
+		in.evalOutline = in.evalOutline.With(options)
+	}
 }
 
 // chosen are the lengths of some of the rows, in their order.
@@ -60,17 +68,11 @@ func (in *Input) Scanned() *engine.Scanned {
 // planOf computes the run's size; where a sample was checked it stands for all rows.
 func planOf(in *Input, f *facts) plan {
 	r := in.Recipe
-	scale := func(n int) int {
-		if in.picked == nil {
-			return n
-		}
-		return int(int64(n) * int64(in.total) / int64(len(in.picked)))
-	}
 	rows := len(f.rows)
 	if in.kept != nil {
 		rows = len(in.kept)
 	}
-	p := plan{rows: scale(rows - len(in.outline.Dropped)), sequences: scale(in.outline.Len())}
+	p := plan{rows: in.scale(rows - len(in.outline.Dropped)), sequences: in.scale(in.outline.Len())}
 	micro := (p.sequences + r.PerDeviceTrainBatchSize - 1) / r.PerDeviceTrainBatchSize
 	if r.DataloaderDropLast {
 		micro = p.sequences / r.PerDeviceTrainBatchSize
@@ -81,6 +83,14 @@ func planOf(in *Input, f *facts) plan {
 		p.total = r.MaxSteps
 	}
 	return p
+}
+
+// scale makes a count of the rows checked one of all rows.
+func (in *Input) scale(n int) int {
+	if in.picked == nil {
+		return n
+	}
+	return int(int64(n) * int64(in.total) / int64(len(in.picked)))
 }
 
 // fewSteps is from how many updates on a fine-tuning usually shows an effect.
