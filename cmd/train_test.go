@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -183,6 +184,9 @@ func TestInterruptSavesAndResumes(t *testing.T) {
 
 // A terminal that is closed, which tells its processes more than once, ends a run as Ctrl-C does: saved.
 func TestClosedTerminalSaves(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) {
+		t.Skip("started by nohup, under which a run outlives its terminal")
+	}
 	m := newTiny(t)
 	dir := filepath.Join(t.TempDir(), "run")
 	p := start(t, "train", "--recipe", m.recipe, "--run", dir, "save_strategy=no", "max_steps=100000")
