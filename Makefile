@@ -32,7 +32,7 @@ endif
 
 # Packages whose tests also run under the race detector: those that share memory between goroutines and do not
 # spend their time in XLA, which the detector does not see into.
-RACE = $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
+RACE = $(shell $(GO) list ./setup/... ./dataset/... ./recipes/... ./engine ./engine/run/... ./engine/weights/... ./findings/... ./ui/... 2>/dev/null)
 
 .PHONY: setup build run test terminal lint cuda bench check clean
 
