@@ -57,7 +57,7 @@ func TestProgramOpensAndLeaves(t *testing.T) {
 	}()
 	wait := func(text string) {
 		t.Helper()
-		for end := time.Now().Add(30 * time.Second); !strings.Contains(out.String(), text); time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), text); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("never showed %q", text)
 			}
@@ -77,7 +77,7 @@ func TestProgramOpensAndLeaves(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("q does not leave")
 	}
 	cancel()
@@ -88,7 +88,7 @@ func TestProgramOpensAndLeaves(t *testing.T) {
 	if s := out.String(); !strings.Contains(s, altScreenOff) || strings.Contains(s, "\x1b[38;") {
 		t.Errorf("the terminal is not given back, or NO_COLOR has colours")
 	}
-	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > before; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			buf := make([]byte, 1<<16)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])
@@ -143,7 +143,7 @@ func TestCrashGivesTheTerminalBack(t *testing.T) {
 			_, err := p.Run()
 			done <- err
 		}()
-		for end := time.Now().Add(30 * time.Second); !strings.Contains(out.String(), "step 5"); time.Sleep(20 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); !strings.Contains(out.String(), "step 5"); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("the live run is never shown")
 			}
@@ -154,7 +154,7 @@ func TestCrashGivesTheTerminalBack(t *testing.T) {
 			if !errors.Is(err, tea.ErrProgramPanic) {
 				t.Errorf("it ended with %v", err)
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatal("a crash does not end the program")
 		}
 		cancel()
