@@ -187,36 +187,44 @@ func NewControl(kill func()) *Control {
 // Stop ends the run after the current optimizer step, with a checkpoint when save is set. Asked twice, the last word
 // counts.
 func (c *Control) Stop(save bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.stop = stopNow
 	if save {
-		c.stop = stopSave
+		_ = c.take(run.StopAndSave)
+	} else {
+		_ = c.take(run.Stop)
 	}
-	c.wake.Broadcast()
 }
 
 // Save asks for a checkpoint after the current optimizer step.
-func (c *Control) Save() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.save = true
-	c.wake.Broadcast()
-}
+func (c *Control) Save() { _ = c.take(run.Save) }
 
 // Pause holds the run after the current optimizer step; Resume lets it go on.
-func (c *Control) Pause() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.paused = true
-}
+func (c *Control) Pause() { _ = c.take(run.Pause) }
 
 // Resume ends a pause, and looks at once whether a full disk has room again.
-func (c *Control) Resume() {
+func (c *Control) Resume() { _ = c.take(run.Resume) }
+
+// take notes what a verb without values asks of the loop, in the same moment in
+// which it is known not to come too late, so that what was accepted is done.
+func (c *Control) take(verb run.Verb) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.paused, c.retry = false, true
+	if c.ended && verb != run.Stop && verb != run.Resume {
+		return errEnding
+	}
+	switch verb {
+	case run.Save:
+		c.save = true
+	case run.Pause:
+		c.paused = true
+	case run.Resume:
+		c.paused, c.retry = false, true
+	case run.Stop:
+		c.stop = stopNow
+	case run.StopAndSave:
+		c.stop = stopSave
+	}
 	c.wake.Broadcast()
+	return nil
 }
 
 // Set asks for new options from the next optimizer step on that they are
@@ -269,27 +277,14 @@ func (c *Control) Handle(cmd run.Command) run.Reply {
 	if len(cmd.Values) > 0 && cmd.Verb != run.Set {
 		return run.Reply{Message: fmt.Sprintf("values belong to set, not to %s", cmd.Verb)}
 	}
-	if why := c.tooLate(cmd.Verb); why != nil {
-		return run.Reply{Message: why.Error()}
-	}
 	switch cmd.Verb {
 	case run.Set:
 		return c.handleSet(cmd)
-	case run.Save:
-		c.Save()
-		reply.Message = "a checkpoint will be written after this step"
-	case run.Pause:
-		c.Pause()
-		reply.Message = "the run will pause after this step"
-	case run.Resume:
-		c.Resume()
-		reply.Message = "the run goes on"
-	case run.Stop:
-		c.Stop(false)
-		reply.Message = "the run will stop after this step, without a checkpoint"
-	case run.StopAndSave:
-		c.Stop(true)
-		reply.Message = "the run will stop after this step, with a checkpoint"
+	case run.Save, run.Pause, run.Resume, run.Stop, run.StopAndSave:
+		if err := c.take(cmd.Verb); err != nil {
+			return run.Reply{Message: err.Error()}
+		}
+		reply.Message = promise(cmd.Verb)
 	case run.Kill:
 		if c.kill == nil {
 			return run.Reply{Message: "this run cannot be killed from here"}
@@ -301,6 +296,21 @@ func (c *Control) Handle(cmd run.Command) run.Reply {
 		return run.Reply{Message: fmt.Sprintf("no command %q: use set, save, pause, resume, stop, stop_and_save, kill or status", cmd.Verb)}
 	}
 	return c.withStatus(reply)
+}
+
+// promise says what becomes of a command that was taken.
+func promise(verb run.Verb) string {
+	switch verb {
+	case run.Save:
+		return "a checkpoint will be written after this step"
+	case run.Pause:
+		return "the run will pause after this step"
+	case run.Resume:
+		return "the run goes on"
+	case run.Stop:
+		return "the run will stop after this step, without a checkpoint"
+	}
+	return "the run will stop after this step, with a checkpoint"
 }
 
 func (c *Control) handleSet(cmd run.Command) run.Reply {
@@ -388,20 +398,6 @@ func (c *Control) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true
-}
-
-// tooLate is why a command that wants another step comes too late, nil where it
-// does not.
-func (c *Control) tooLate(verb run.Verb) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch verb {
-	case run.Set, run.Save, run.Pause, run.StopAndSave:
-		if c.ended {
-			return errEnding
-		}
-	}
-	return nil
 }
 
 // isPaused reports whether the run should hold.

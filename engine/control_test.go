@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -87,6 +88,54 @@ func TestChangeInTheLastStep(t *testing.T) {
 	}
 	if reply := control.Handle(run.Command{Verb: run.Save, Values: map[string]string{keyMicroBatch: "2"}}); reply.OK || !strings.Contains(reply.Message, "belong to set") {
 		t.Errorf("%+v", reply)
+	}
+}
+
+// What is promised in the last step, or in the evaluation after it, is kept: a
+// checkpoint is written and a pause is held before the run ends.
+func TestRequestsInTheLastStep(t *testing.T) {
+	for _, when := range []run.State{run.Training, run.Evaluating} {
+		for verb, saves := range map[run.Verb]bool{run.Save: true, run.StopAndSave: true, run.Pause: false} {
+			if verb == run.StopAndSave && when == run.Evaluating {
+				continue // it ends the evaluation, and the run before its end
+			}
+			f, fake, control := newFixture(t, 40), newFake(), NewControl(nil)
+			ask := func() {
+				if reply := control.Handle(run.Command{Verb: verb}); !reply.OK {
+					t.Errorf("%s: %+v", verb, reply)
+				}
+			}
+			fake.onMicro = func(step int) {
+				if step == 20 && when == run.Training { // of 20
+					ask()
+				}
+			}
+			fake.during = func(now run.State) {
+				if now == run.Evaluating && when == now && fake.steps == 20 {
+					ask()
+				}
+			}
+			paused, options := false, []string{"max_steps=20"}
+			if when == run.Evaluating {
+				options = append(options, "eval_strategy=steps", "eval_steps=20", "eval_holdout=4", "sample_prompts=null")
+			}
+			res, err := train(t, f, fake, func(o *TrainOptions) {
+				o.Control = control
+				o.OnEvent = func(e run.Event) {
+					if e.Kind == run.KindPhase && e.Phase == string(run.Paused) {
+						paused = true
+						control.Resume()
+					}
+				}
+			}, options...)
+			if err != nil || res.State != run.Finished {
+				t.Fatalf("%s while %s: %+v (%v)", verb, when, res, err)
+			}
+			_, missing := os.Stat(filepath.Join(res.Dir, "checkpoint-20", stateFile))
+			if saves != (missing == nil) || paused == saves {
+				t.Errorf("%s while %s: paused %v, checkpoint: %v", verb, when, paused, missing)
+			}
+		}
 	}
 }
 

@@ -187,6 +187,23 @@ func (l *loop) between(ctx context.Context) error {
 	return l.takeChanges()
 }
 
+// lastRequests does what was asked for when no step was left that it could come
+// after: a checkpoint that was promised is written, and a pause is held.
+func (l *loop) lastRequests(ctx context.Context) error {
+	for {
+		if l.control.takeSave() || l.control.stopping() == stopSave {
+			if err := l.save(ctx); err != nil {
+				return err
+			}
+		}
+		if !l.control.isPaused() {
+			return nil
+		}
+		l.out.enter(run.Paused, byCommand)
+		l.control.wait()
+	}
+}
+
 // interrupted reports whether the run is to stop, so that an evaluation or a
 // sample ends early; what to do about it is decided between two steps.
 func (l *loop) interrupted(ctx context.Context) bool {

@@ -285,6 +285,9 @@ func (t *training) run(ctx context.Context) error {
 	if waits := t.loop.settle(); waits != nil && err == nil {
 		t.loop.unmet(waits) // of a run that ended otherwise it waits for the resume
 	}
+	if err == nil {
+		err = t.loop.lastRequests(ctx)
+	}
 	t.loop.tellMemory()
 	if err != nil {
 		return t.loop.afterFailure(ctx, err)
