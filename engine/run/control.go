@@ -82,7 +82,7 @@ func (r *Run) Listen(handle func(Command) Reply) (*Server, error) {
 	if len(address) > maxSocketPath {
 		// The address of a socket is short by the system's rule, so it lives
 		// in the temporary folder and the run folder has a link to it.
-		dir, err := os.MkdirTemp("", "sftui-run-")
+		dir, err := shortFolder()
 		if err != nil {
 			return nil, fmt.Errorf("control socket: %w", err)
 		}
@@ -103,6 +103,23 @@ func (r *Run) Listen(handle func(Command) Reply) (*Server, error) {
 	s.wg.Add(1)
 	go s.accept(handle)
 	return s, nil
+}
+
+// shortFolder makes a folder whose sockets have an address that is short enough:
+// the temporary folder's own name may be too long, or it may not be there.
+func shortFolder() (string, error) {
+	var failed error
+	for _, parent := range []string{os.TempDir(), "/tmp"} {
+		dir, err := os.MkdirTemp(parent, "sftui-run-")
+		if err == nil && len(filepath.Join(dir, SocketFile)) <= maxSocketPath {
+			return dir, nil
+		}
+		if err == nil {
+			err = errors.Join(fmt.Errorf("%s is too long a name for the address of a socket", parent), os.Remove(dir))
+		}
+		failed = errors.Join(failed, err)
+	}
+	return "", failed
 }
 
 // removeSocket removes a stale socket, and the temporary folder of a linked one.
@@ -231,6 +248,9 @@ func (r *Run) Send(ctx context.Context, c Command) (Reply, error) {
 	})
 	defer stop()
 	if err := json.NewEncoder(conn).Encode(c); err != nil {
+		if ctx.Err() != nil {
+			return Reply{}, fmt.Errorf("the run did not listen: %w", ctx.Err())
+		}
 		return Reply{}, fmt.Errorf("%w: %w", ErrNotLive, err)
 	}
 	var reply Reply

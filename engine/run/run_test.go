@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -348,6 +349,55 @@ func TestSendGivesUp(t *testing.T) {
 	close(release)
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A run that does not even take the command off the line is live all the same.
+func TestSendGivesUpOnAFullLine(t *testing.T) {
+	r := newRun(t)
+	listener, err := net.Listen("unix", r.Path(SocketFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // one test
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err = r.Send(ctx, Command{Verb: Set, Values: map[string]string{"a": strings.Repeat("1", 1<<24)}})
+	if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrNotLive) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A run in a folder with a long name has its control socket also where the
+// temporary folder's own name is as long, or where there is none.
+func TestSocketWithoutAShortTemporaryFolder(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 40))
+	r, err := Create(filepath.Join(long, "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, temporary := range []string{long, filepath.Join(long, "missing")} {
+		t.Setenv("TMPDIR", temporary)
+		s, err := r.Listen(func(Command) Reply { return Reply{OK: true} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, err := os.Readlink(r.Path(SocketFile))
+		if err != nil {
+			t.Error(err)
+		}
+		if reply, err := r.Send(t.Context(), Command{Verb: Query}); err != nil || !reply.OK {
+			t.Errorf("%+v (%v)", reply, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(filepath.Dir(target)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("left behind: %s (%v)", target, err)
+		}
+	}
+	if list, err := filepath.Glob(filepath.Join(long, "sftui-run-*")); err != nil || len(list) > 0 {
+		t.Errorf("left behind: %v (%v)", list, err)
 	}
 }
 
