@@ -36,6 +36,7 @@ type Change struct {
 	vetted   bool    // the forecast was asked already, for just these values
 	peak     int64   // what it said, in bytes, 0 for nothing
 	compiled float64 // seconds that the slowest new shape took
+	again    bool    // made before the run was resumed from an older checkpoint
 }
 
 // values are the change's options by name.
@@ -89,6 +90,20 @@ func (c Change) merge(b Change) Change {
 	c.vetted, c.peak = false, 0
 	if b.MicroBatch > 0 || b.Accumulation > 0 {
 		c.Force = b.Force
+	}
+	return c
+}
+
+// without is the change less the options that b sets.
+func (c Change) without(b Change) Change {
+	if b.MicroBatch > 0 {
+		c.MicroBatch = 0
+	}
+	if b.Accumulation > 0 {
+		c.Accumulation = 0
+	}
+	if b.LearningScale > 0 {
+		c.LearningScale = 0
 	}
 	return c
 }

@@ -264,8 +264,9 @@ func (t *tuner) close() *Change {
 // a step of their own, and live ones whose shapes are compiled.
 func (l *loop) takeChanges() error {
 	for len(l.changes) > 0 && l.changes[0].Step <= l.state.Step+1 {
-		l.apply(l.changes[0])
+		c := l.changes[0]
 		l.changes = l.changes[1:]
+		l.apply(c)
 	}
 	change, err := l.tuner.due(func(c Change) (bool, error) {
 		then := l.sizes().with(c)
@@ -281,6 +282,7 @@ func (l *loop) takeChanges() error {
 	case err != nil:
 		l.refuse(*change, err)
 	default:
+		l.supersede(*change)
 		l.apply(*change)
 		// What waits is forgotten only when the event that it is in force, which a resume goes by, has been written; on a
 		// full disk it comes later.
@@ -288,6 +290,17 @@ func (l *loop) takeChanges() error {
 	}
 	l.tuner.done()
 	return nil
+}
+
+// supersede takes the options of a live change out of those that a resumed run
+// is to make again: what is asked for now is newer.
+func (l *loop) supersede(live Change) {
+	for i := range l.changes {
+		if c := &l.changes[i]; c.again {
+			*c = c.without(live)
+		}
+	}
+	l.changes = slices.DeleteFunc(l.changes, func(c Change) bool { return c.again && len(c.values()) == 0 })
 }
 
 // refuse leaves a live change out; the run goes on as it was.
@@ -332,7 +345,7 @@ func (l *loop) apply(c Change) {
 	}
 	l.out.update(func(s *run.Status) {
 		s.TotalSteps, s.LearningScale = l.state.TotalSteps, l.state.LearningScale
-		s.MicroBatch, s.Accumulation = l.state.MicroBatch, l.state.Accumulation
+		s.MicroBatch, s.Accumulation, s.Again = l.state.MicroBatch, l.state.Accumulation, pastOf(l.changes)
 		if forecast > 0 {
 			s.MemoryForecast = uint64(forecast)
 		}

@@ -10,10 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -222,49 +220,6 @@ func (t *training) openFolder() error {
 	t.o.Control.attach(t.o.Recipe.LearningRate, t.o.Replay != "", t.out.snapshot, t.out.waits)
 	t.server, err = t.folder.Listen(t.o.Control.Handle)
 	return err
-}
-
-// takeOver cuts the events back to the checkpoint and carries its sums on.
-func (t *training) takeOver() error {
-	changes, err := laterChanges(t.folder, t.resume.state.Metrics, t.resume.state.Step)
-	if err != nil {
-		return err
-	}
-	made := slices.Clone(changes)
-	for _, c := range t.o.Changes {
-		if c.Step > t.resume.state.Step && !slices.ContainsFunc(changes, func(done Change) bool { return done.Step == c.Step }) {
-			changes = append(changes, c)
-		}
-	}
-	slices.SortStableFunc(changes, func(a, b Change) int { return a.Step - b.Step })
-	t.o.Changes = changes
-	if err := cutMetrics(t.folder, t.resume.state.Metrics); err != nil {
-		return err
-	}
-	old, err := t.folder.Status()
-	if err != nil {
-		return err
-	}
-	waits := old.Pending // until it is asked for again
-	if len(waits) > 0 {
-		c, err := changeFrom(waits)
-		if err != nil {
-			return fmt.Errorf("%s: pending change: %w", t.folder.Path(run.StatusFile), err)
-		}
-		// One that came into force as the process ended is made again at its own step.
-		if n := len(made); n == 0 || !maps.Equal(made[n-1].values(), c.values()) {
-			t.o.Control.goOn(c)
-		} else {
-			waits = nil
-		}
-	}
-	carried := t.resume.state.Status
-	carried.Pending = waits
-	carried.Started, carried.Resumes, carried.Parent = old.Started, old.Resumes+1, old.Parent
-	carried.State, carried.Message, carried.Arguments = run.Starting, "", t.o.Arguments
-	carried.Export, carried.Checkpoint = "", t.resume.checkpoint
-	t.out.status = carried
-	return nil
 }
 
 // run sets everything up and trains.

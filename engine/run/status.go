@@ -78,9 +78,18 @@ type Status struct {
 	MemoryLimit    uint64  `json:"memory_limit_bytes,omitempty"`
 	MemoryForecast uint64  `json:"memory_forecast_bytes,omitempty"` // peak of the settings in force
 	// Pending are options that were asked for and are not in force yet.
-	Pending    map[string]string `json:"pending_change,omitempty"`
-	Checkpoint string            `json:"checkpoint,omitempty"` // the newest one
-	Export     string            `json:"export,omitempty"`     // folder of the final model
+	Pending map[string]string `json:"pending_change,omitempty"`
+	// Again are changes that were in force before the run went on from an older
+	// checkpoint, and are to be made again at their steps.
+	Again      []PastChange `json:"changes_again,omitempty"`
+	Checkpoint string       `json:"checkpoint,omitempty"` // the newest one
+	Export     string       `json:"export,omitempty"`     // folder of the final model
+}
+
+// PastChange is a live change of options and the first step that had it.
+type PastChange struct {
+	Step   int               `json:"step"`
+	Values map[string]string `json:"values"`
 }
 
 // Status reads run.json. A run whose process is gone before it was over comes
