@@ -6,6 +6,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	"charm.land/bubbles/v2/viewport"
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"sftui/ui/vlist"
 )
@@ -220,10 +221,14 @@ func (l pickLines) Line(i, w int, selected bool) string {
 	// A name is never cut for the sake of its note.
 	room := max(w/3, w-width(note)-4, min(width(visible(it.text)), w*2/3))
 	note = fitLeft(note, max(0, min(width(note), w-room-4)))
-	if selected {
-		return l.a.th.paint(inkSelected, fit("▌"+fit(visible(it.text), room)+"  "+note, w))
+	text := visible(it.text)
+	if l.p.paths != nil && width(text) > room {
+		text = ansi.TruncateLeft(text, width(text)-room+1, "…") // of a path the end tells which it is
 	}
-	return fit(" "+fit(visible(it.text), room)+"  "+l.a.th.paint(inkDim, note), w)
+	if selected {
+		return l.a.th.paint(inkSelected, fit("▌"+fit(text, room)+"  "+note, w))
+	}
+	return fit(" "+fit(text, room)+"  "+l.a.th.paint(inkDim, note), w)
 }
 
 func (p *picker) press(a *app, k tea.KeyPressMsg) tea.Cmd {

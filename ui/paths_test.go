@@ -39,9 +39,11 @@ func TestAFolderThatHangs(t *testing.T) {
 		t.Errorf("two folders were asked %d times while they hung", n)
 	}
 	a.stack[0].(*picker).in = *newField("")
+	a.patience = time.Minute // this one answers, however busy the machine is
 	d.typeText(home+"/").want("here.jsonl").wantNot("does not answer", "notes.md", ".hidden")
 	d.typeText("notes.md").want("notes.md ") // typed to its end
 	a.stack[0].(*picker).in = *newField("")
+	a.patience = 10 * time.Millisecond
 	d.typeText("/hangs/deep/h").wantNot("here.jsonl")
 	close(answer)
 	for _, late := range d.wait {
@@ -54,6 +56,24 @@ func TestAFolderThatHangs(t *testing.T) {
 	a.stat = func(string) (os.FileInfo, error) { <-make(chan bool); return nil, nil }
 	d.do(a.askWrite("/hangs/recipe.yaml"))
 	d.want("/hangs does not answer, so the recipe was not written")
+}
+
+// Of files whose folder takes the whole line the names are shown.
+func TestAPathTooLongForItsLine(t *testing.T) {
+	home := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"here.jsonl", "there.jsonl"} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte("{}\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := newDriver(t, 120, 40, nil)
+	d.a.patience = time.Minute
+	d.press("o")
+	d.a.stack[0].(*picker).in = *newField("")
+	d.typeText(home+"/").want("long/here.jsonl", "long/there.jsonl")
 }
 
 // A folder that cannot be read says why, and one that is not there is only empty.
