@@ -135,6 +135,9 @@ func ParseChange(values map[string]string, base float64) (Change, error) {
 		case keyLearningRate:
 			if c.LearningScale, err = liveFactor(key, value); err == nil {
 				c.LearningScale /= base
+				if c.LearningScale == 0 || math.IsInf(c.LearningScale, 0) {
+					err = fmt.Errorf("%s=%s is too far from the recipe's %g", key, value, base)
+				}
 			}
 		default:
 			err = fmt.Errorf("%s cannot be changed in a live run; %s, %s, %s and %s can", key, keyMicroBatch, keyAccumulation, keyLearningRate, keyScale)

@@ -20,6 +20,7 @@ func TestParseChangeRefuses(t *testing.T) {
 		{map[string]string{keyLearningRate: "1e-4", keyScale: "0.5"}, 1e-3, "give one of them"},
 		{map[string]string{keyLearningRate: "1e-4"}, 0, "learning_rate is 0"},
 		{map[string]string{keyLearningRate: "nan"}, 1e-3, "above 0"},
+		{map[string]string{keyLearningRate: "1e308"}, 1e-3, "learning_rate=1e308 is too far from the recipe's 0.001"},
 		{map[string]string{keyMicroBatch: "2.0"}, 1e-3, "whole number from 1"},
 		{map[string]string{"max_length": "2"}, 1e-3, "learning_rate and learning_rate_scale can"},
 	} {
@@ -174,15 +175,16 @@ func TestAccumulationThatCannotFit(t *testing.T) {
 // One step that waited for the compiler does not make a slow shape look quick.
 func TestOneSlowStepIsNotUsual(t *testing.T) {
 	tune := &tuner{wanted: &Change{MicroBatch: 2}, slowest: 5}
+	possible := func(Change) bool { return true }
 	ready := func(Change) (bool, error) { return true, nil }
 	for _, seconds := range []float64{1, 1, 7} {
 		tune.stepped(seconds)
 	}
-	if c, err := tune.due(ready); c != nil || err != nil {
+	if c, err := tune.due(possible, ready); c != nil || err != nil {
 		t.Errorf("applied %v (%v)", c, err)
 	}
 	tune.slowest = 0.9
-	if c, err := tune.due(ready); c == nil || err != nil {
+	if c, err := tune.due(possible, ready); c == nil || err != nil {
 		t.Errorf("not applied (%v)", err)
 	}
 }

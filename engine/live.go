@@ -213,11 +213,12 @@ func (t *tuner) compile(c *Change, s compute.Shape) error {
 }
 
 // due returns the change that comes into force with the step at a position, or
-// nil. compiled reports whether what that step needs is there.
-func (t *tuner) due(compiled func(Change) (bool, error)) (*Change, error) {
+// nil. possible reports whether it may, and compiled whether what that step
+// needs is there.
+func (t *tuner) due(possible func(Change) bool, compiled func(Change) (bool, error)) (*Change, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.wanted == nil {
+	if t.wanted == nil || t.err == nil && !possible(*t.wanted) {
 		return nil, nil
 	}
 	c := *t.wanted
@@ -263,12 +264,12 @@ func (t *tuner) close() *Change {
 // takeChanges applies what is due before the next optimizer step: changes with
 // a step of their own, and live ones whose shapes are compiled.
 func (l *loop) takeChanges() error {
-	for len(l.changes) > 0 && l.changes[0].Step <= l.state.Step+1 {
+	for len(l.changes) > 0 && l.changes[0].Step <= l.state.Step+1 && l.possible(l.changes[0]) {
 		c := l.changes[0]
 		l.changes = l.changes[1:]
 		l.apply(c)
 	}
-	change, err := l.tuner.due(func(c Change) (bool, error) {
+	change, err := l.tuner.due(l.possible, func(c Change) (bool, error) {
 		then := l.sizes().with(c)
 		if then.micro == l.state.MicroBatch {
 			return true, nil
@@ -292,6 +293,22 @@ func (l *loop) takeChanges() error {
 	return nil
 }
 
+// possible reports whether a change may come into force with the next step. Not
+// while it would pass over the rest of an epoch, too few rows for a batch of the
+// new size where dataloader_drop_last drops what does not fill one, nor where it
+// would leave the run no step: it waits, and the steps are made as they were.
+func (l *loop) possible(c Change) bool {
+	then := l.sizes().with(c)
+	if then == l.sizes() {
+		return true
+	}
+	at := l.state.Position
+	if l.order.normalize(at, then.micro).Epoch != l.order.normalize(at, l.state.MicroBatch).Epoch {
+		return false
+	}
+	return l.recipe.MaxSteps > 0 || l.order.StepsLeft(at, l.recipe.NumTrainEpochs, then.micro, then.accumulation) > 0
+}
+
 // supersede takes the options of a live change out of those that a resumed run
 // is to make again: what is asked for now is newer.
 func (l *loop) supersede(live Change) {
@@ -310,11 +327,18 @@ func (l *loop) refuse(c Change, why error) {
 	l.out.warn(run.CodeMemory, l.state.Step, message, nil)
 }
 
-// unmet tells of a change that was asked for too late to come into force.
-func (l *loop) unmet(c *Change) {
-	message := fmt.Sprintf("%s is left out: the run made its last step before it could come into force", c)
-	l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: run.ChangeRefused, Changes: c.values(), Message: message})
-	l.out.update(func(s *run.Status) { s.Pending = nil })
+// unmet tells of the changes that were to come into force and did not, for want
+// of another step. waits is the one that was asked for last, nil for none.
+func (l *loop) unmet(waits *Change) {
+	late := l.changes
+	if waits != nil {
+		late = append(slices.Clone(late), *waits)
+	}
+	for _, c := range late {
+		message := fmt.Sprintf("%s is left out: the run made its last step before it could come into force", c)
+		l.out.emit(run.Event{Kind: run.KindChange, Step: l.state.Step, Phase: run.ChangeRefused, Changes: c.values(), Message: message})
+	}
+	l.out.update(func(s *run.Status) { s.Pending, s.Again = nil, nil })
 }
 
 // sizes are the batch sizes in force.

@@ -237,10 +237,9 @@ func (t *training) run(ctx context.Context) error {
 		return err
 	}
 	err := t.loop.train(ctx)
-	if waits := t.loop.settle(); waits != nil && err == nil {
-		t.loop.unmet(waits) // of a run that ended otherwise it waits for the resume
-	}
-	if err == nil {
+	waits := t.loop.settle()
+	if err == nil { // the changes of a run that ended otherwise wait for its resume
+		t.loop.unmet(waits)
 		err = t.loop.lastRequests(ctx)
 	}
 	t.loop.tellMemory()
