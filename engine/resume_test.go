@@ -245,6 +245,29 @@ func TestFork(t *testing.T) {
 	}
 }
 
+// A fork whose batches are not those of its parent, by its recipe or because the
+// parent's were changed live, trains on the rest of the same epochs, no more and
+// no less, and its schedule ends there.
+func TestForkWithOtherBatches(t *testing.T) {
+	f := newFixture(t, 40)
+	for name, sizes := range map[string][2]string{"smaller": {"4", "1"}, "larger": {"1", "4"}} {
+		parent, err := train(t, f, newFake(), nil, "save_strategy=steps", "save_steps=5", "gradient_accumulation_steps=1", "per_device_train_batch_size="+sizes[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		fork, err := train(t, f, newFake(), func(o *TrainOptions) { o.From = filepath.Join(parent.Dir, "checkpoint-15") },
+			"gradient_accumulation_steps=1", "per_device_train_batch_size="+sizes[1], "lr_scheduler_type=linear")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		made := slices.DeleteFunc(eventsOf(t, fork.Dir), func(e run.Event) bool { return e.Kind != run.KindStep })
+		checkEpochs(t, append(slices.Clone(steps(t, parent.Dir)[:15]), made...), f.rows, 2)
+		if last := made[len(made)-1]; last.Step != last.TotalSteps || last.LearningRate <= 0 || last.LearningRate > 0.002 {
+			t.Errorf("%s: ends with step %d of %d at a rate of %v", name, last.Step, last.TotalSteps, last.LearningRate)
+		}
+	}
+}
+
 // A full disk pauses the run; with room again it goes on as if nothing had been.
 func TestFullDiskPauses(t *testing.T) {
 	f := newFixture(t, 20)

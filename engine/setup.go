@@ -237,6 +237,10 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 		ScheduleStride: 1, ScheduleTotal: total,
 	}
 	if t.resume.checkpoint != "" {
+		if same := marks.data == t.resume.state.Finger.Data; !t.o.Resume && same && r.MaxSteps <= 0 {
+			// The steps of the parent may have had other batches, by its recipe or by a live change.
+			total = t.resume.state.Step + order.StepsLeft(t.resume.state.Position, r.NumTrainEpochs, micro, r.GradientAccumulationSteps)
+		}
 		if err := t.restore(l, total); err != nil {
 			return err
 		}
