@@ -66,7 +66,7 @@ terminal: build
 # The programs of an H200, compiled by XLA's CUDA plugin without one.
 cuda: setup
 	$(WITH_PLUGIN) SFTUI_PJRT_CUDA="$${SFTUI_PJRT_CUDA:-$$($(GO) run ./scripts/setup -where cuda-compiler)}" \
-		$(GO) test -count=1 -run 'CompilesForH200|ForecastForH200' ./engine/compute ./engine
+		$(GO) test -count=1 -timeout 40m -run 'CompilesForH200|ForecastForH200' ./engine/compute ./engine
 
 check: lint test cuda terminal
 

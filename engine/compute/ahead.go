@@ -32,7 +32,19 @@ func (b *aheadBuilder) Compile() (compute.Executable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("XLA: %w", err)
 	}
+	needs.Temporary += b.workspace()
 	return &aheadExecutable{gpu: b.ahead.Target(), needs: needs}, nil
+}
+
+// workspace is what cuDNN takes while the program runs, which the compiler learns from cuDNN where a GPU is there. The
+// program's calls follow one another.
+func (b *aheadBuilder) workspace() (most int64) {
+	var f Fused
+	f.Major, f.Minor = b.ahead.Capability()
+	for _, c := range b.backward {
+		most = max(most, f.Workspace(c.heads, c.keyHeads, c.dim, Shape{Rows: c.rows, Length: c.length, Documents: c.documents}))
+	}
+	return most
 }
 
 // aheadExecutable is a program that only a GPU that is not here could run.

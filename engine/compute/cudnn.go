@@ -44,20 +44,21 @@ type ragged struct {
 // attentionBuilder is go-xla's builder with our call of cuDNN.
 type attentionBuilder struct {
 	*xla.Builder
-	main *attentionFunction
+	main     *attentionFunction
+	backward []*attentionCall // the calls that the program makes for gradients
 }
 
 // Main implements compute.Builder.
 func (b *attentionBuilder) Main() compute.Function {
 	if b.main == nil {
-		b.main = &attentionFunction{b.Builder.Main(), b.Builder}
+		b.main = &attentionFunction{b.Builder.Main(), b}
 	}
 	return b.main
 }
 
 type attentionFunction struct {
 	compute.Function
-	builder *xla.Builder
+	builder *attentionBuilder
 }
 
 // attentionCall is one call: query [rows, length, heads, dim], keys and values [rows, length, keyHeads, dim].
@@ -118,6 +119,7 @@ func (f *attentionFunction) FusedScaledDotProductAttentionVJP(query, key, value 
 	if len(states) != 1 {
 		return nil, nil, nil, fmt.Errorf("flash attention left %d statistics, not 1", len(states))
 	}
+	f.builder.backward = append(f.builder.backward, c)
 	keys := c.headsFirst(c.keyHeads)
 	statistics := states[0]
 	if c.output != nil && c.statistics != nil {
@@ -174,7 +176,7 @@ func (f *attentionFunction) custom(target, config string, operands []compute.Val
 	for i, output := range outputs {
 		node := new(xla.Node)
 		fields := reflect.ValueOf(node).Elem()
-		if !device.SetUnexported(fields, "value", output) || !device.SetUnexported(fields, "shape", results[i]) || !device.SetUnexported(fields, "builder", f.builder) {
+		if !device.SetUnexported(fields, "value", output) || !device.SetUnexported(fields, "shape", results[i]) || !device.SetUnexported(fields, "builder", f.builder.Builder) {
 			return nil, fmt.Errorf("flash attention does not know this version of go-xla: %w", compute.ErrNotImplemented)
 		}
 		nodes = append(nodes, node)

@@ -14,33 +14,11 @@ type attention int
 const (
 	// maskedAttention is computed by XLA; rows hold sequences that a mask keeps apart.
 	maskedAttention attention = iota
-	// rowAttention is cuDNN's before Hopper: rows hold one sequence each.
+	// rowAttention is cuDNN's where it takes no packed rows: rows hold one sequence each.
 	rowAttention
-	// raggedAttention is cuDNN's since Hopper: rows hold several sequences, each found by its offset.
+	// raggedAttention is cuDNN's of packed rows: they hold several sequences, each found by its offset.
 	raggedAttention
 )
-
-// hopper is the compute capability since which cuDNN's flash attention takes packed rows and heads of 256.
-const hopper = 9
-
-// Flash says whether a model's attention is computed by cuDNN on a GPU that can.
-func (c Config) Flash(m *model.Model) bool {
-	asked := c.Attention == "" || c.Attention == flashAttention
-	return asked && c.DType == bfloat16 && m.HeadDim%8 == 0 && m.HeadDim <= 256
-}
-
-// choose says what the device, the type and the model allow of what attn_implementation asks for.
-func (f Fused) choose(c Config, m *model.Model) attention {
-	switch {
-	case !f.Has || !c.Flash(m):
-		return maskedAttention
-	case f.Major >= hopper:
-		return raggedAttention
-	case f.Major == 8 && m.HeadDim <= 128:
-		return rowAttention
-	}
-	return maskedAttention
-}
 
 // fusedCall is the attention of one program: its parameters, in the order of layout.attendTables.
 type fusedCall struct {

@@ -25,10 +25,20 @@ func (s *Session) settleAttention() {
 	if err == nil {
 		return
 	}
+	reason := firstLine(err)
+	if s.attention == raggedAttention {
+		s.attention = rowAttention // it may be packed rows alone that are refused
+		if s.tryAttention() == nil {
+			s.warn("each sequence has a row of its own, which is slower, because flash attention of packed rows could not be used: " + reason)
+			return
+		}
+	}
 	s.attention = maskedAttention
-	warning := "attention is computed by XLA (sdpa), which is slower, because flash attention could not be used: " + firstLine(err)
-	s.dev.Warning = strings.Trim(s.dev.Warning+"; "+warning, "; ")
+	s.warn("attention is computed by XLA (sdpa), which is slower, because flash attention could not be used: " + reason)
 }
+
+// warn adds a sentence to the device's warning.
+func (s *Session) warn(sentence string) { s.dev.Warning = strings.Trim(s.dev.Warning+"; "+sentence, "; ") }
 
 // firstLine is an error without the stack traces that libraries write below it.
 func firstLine(err error) string {
@@ -61,10 +71,7 @@ func (s *Session) compareAttention(kind model.Kind, shape Shape, lengths []int) 
 		return err
 	}
 	defer program.exec.Finalize()
-	places := separate(lengths)
-	if shape.Documents > 1 {
-		places = place(lengths, shape.Length)
-	}
+	places := shape.places(lengths)
 	segments := make([]int32, shape.Positions())
 	for i, p := range places {
 		for j := range lengths[i] {
@@ -110,7 +117,11 @@ func (s *Session) buildComparison(b *builder, kind model.Kind, shape Shape) []*g
 	q, k, v, da := heads(queries, 0.731), heads(s.model.KVHeads, 1.237), heads(s.model.KVHeads, 2.113), heads(queries, 0.417)
 	q = graph.MulScalar(q, s.model.QueryScale)
 	filled := graph.InsertAxes(graph.Reshape(graph.GreaterThan(c.segments, graph.ScalarZero(b.g, dtypes.Int32)), shape.Positions()), -1, -1)
-	masked := model.Packed(c.segments)(l, q, k, v)
+	plain := *l
+	if shape.Documents > 1 { // a sequence may go on in the next row
+		plain.Rows, plain.Length = 1, shape.Positions()
+	}
+	masked := model.Packed(graph.Reshape(c.segments, plain.Rows, plain.Length))(&plain, q, k, v)
 	masked = graph.Where(graph.BroadcastToDims(filled, masked.Shape().Dimensions...), masked, graph.ZerosLike(masked))
 	results := func(a *graph.Node) []*graph.Node {
 		return append([]*graph.Node{a}, graph.Gradient(along(a, da), q, k, v)...)

@@ -52,5 +52,20 @@ func TestFlashAttentionIsTriedFirst(t *testing.T) {
 			relative(t, "loss where "+reason, got.LossSum, want.LossSum, 1e-5)
 		}
 	}
+	s.attention, s.kernel, s.dev.Warning = raggedAttention, func(c *fusedCall, l *model.Layer, q, k, v *graph.Node) *graph.Node {
+		if c.offsets != nil {
+			panic(errors.New("no packed rows"))
+		}
+		return emulated(c, l, q, k, v)
+	}, ""
+	s.settleAttention()
+	if s.attention != rowAttention || !strings.Contains(s.dev.Warning, "no packed rows") {
+		t.Errorf("where packed rows are refused attention became %d, warning %q", s.attention, s.dev.Warning)
+	}
+	got, err := s.Eval(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative(t, "loss of rows of one sequence", got.LossSum, want.LossSum, 1e-5)
 	s.dev.Warning = ""
 }

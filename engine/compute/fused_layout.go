@@ -1,6 +1,7 @@
 package compute
 
-// fused is what cuDNN wants to know of a layout's sequences, in the order in which they lie.
+// fused is what cuDNN wants to know of a layout's sequences, in the order in which they lie. Of packed rows it reads both
+// tables and the values flat, so that a row is no more than the most positions that a sequence may have.
 type fused struct {
 	lengths []int32 // [rows·documents], 0 where there is no sequence
 	offsets []int32 // [rows·(documents+1)], where each begins, the number of positions where there is none; nil when a row is a sequence
@@ -18,8 +19,7 @@ func fusedShape(lengths []int, maxLength int, how attention) Shape {
 		longest = max(longest, n)
 		total += n
 	}
-	lengthsOf := bucketLengths(longest, maxLength)
-	single := Shape{Rows: bucketRows(len(lengths)), Length: lengthsOf[0], Documents: 1}
+	single := Shape{Rows: bucketRows(len(lengths)), Length: bucketLengths(longest, maxLength)[0], Documents: 1}
 	if how == rowAttention {
 		masked := chooseShape(lengths, maxLength)
 		if single.Positions() > masked.Positions()*5/4 {
@@ -28,20 +28,15 @@ func fusedShape(lengths []int, maxLength int, how attention) Shape {
 		return single
 	}
 	best, bestCost := single, float64(single.Positions())
-	consider := func(rows, length int) {
-		s := Shape{Rows: rows, Length: length}
+	// Sequences lie end to end, wherever rows end, so that rows need only hold the longest: the more rows, the less cuDNN
+	// clears and adds up for each sequence.
+	positions := bucketTotal(total)
+	for rows := 1; positions%(32*rows) == 0 && positions/rows >= longest; rows *= 2 {
+		s := Shape{Rows: rows, Length: positions / rows}
 		s.Documents = max(2, bucketDocuments((len(lengths)+rows-1)/rows))
-		if cost := float64(s.Positions()) * (1 + documentCost*float64(s.Documents)); cost < bestCost {
+		if cost := float64(positions) * (1 + documentCost*float64(s.Documents)); cost < bestCost {
 			best, bestCost = s, cost
 		}
-	}
-	consider(1, bucketTotal(total))
-	for _, length := range lengthsOf {
-		rows := 0
-		for _, p := range place(lengths, length) {
-			rows = max(rows, p.row+1)
-		}
-		consider(bucketRows(rows), length)
 	}
 	return best
 }
@@ -69,7 +64,6 @@ func fuse(shape Shape, lengths []int, places []placement) *fused {
 		}
 		return f
 	}
-	// cuDNN reads the tables flat, whatever rows they have, so the sequences stand side by side from the left.
 	f := &fused{
 		lengths: make([]int32, shape.Rows*shape.Documents),
 		offsets: make([]int32, shape.Rows*(shape.Documents+1)),
@@ -77,10 +71,9 @@ func fuse(shape Shape, lengths []int, places []placement) *fused {
 	for i := range f.offsets {
 		f.offsets[i] = int32(shape.Positions())
 	}
-	for place, i := range inOrder(places) {
-		p := places[i]
-		f.lengths[place] = int32(lengths[i])
-		f.offsets[place] = int32(p.row*shape.Length + p.offset)
+	for i, p := range places {
+		f.lengths[i] = int32(lengths[i])
+		f.offsets[i] = int32(p.row*shape.Length + p.offset)
 	}
 	return f
 }

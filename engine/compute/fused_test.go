@@ -31,7 +31,9 @@ func emulated(c *fusedCall, l *model.Layer, q, k, v *graph.Node) *graph.Node {
 		d := x.Shape().Dimensions
 		return graph.Reshape(x, n, d[2], d[3])
 	}
-	a := model.Packed(graph.Reshape(segments, c.shape.Rows, c.shape.Length))(l, flat(q), flat(k), flat(v))
+	single := *l // a sequence may go on in the next row
+	single.Rows, single.Length = 1, n
+	a := model.Packed(graph.Reshape(segments, 1, n))(&single, flat(q), flat(k), flat(v))
 	a = graph.Reshape(a, q.Shape().Dimensions...)
 	if c.keep != nil { // what is kept has no use here, but its place among the parameters
 		d := q.Shape().Dimensions
@@ -76,8 +78,7 @@ func TestFusedEqualsMasked(t *testing.T) {
 func TestFusedLayout(t *testing.T) {
 	lengths := []int{100, 20, 60, 5}
 	shape := Shape{Rows: 2, Length: 128, Documents: 3}
-	places := place(lengths, shape.Length)
-	f := fuse(shape, lengths, places)
+	f := fuse(shape, lengths, shape.places(lengths))
 	if len(f.lengths) != 6 || len(f.offsets) != 8 {
 		t.Fatalf("%d lengths and %d offsets", len(f.lengths), len(f.offsets))
 	}
@@ -106,7 +107,8 @@ func TestFusedShape(t *testing.T) {
 		{"full rows", []int{2048, 2048, 2048, 2048}, raggedAttention, Shape{4, 2048, 1}},
 		{"full rows before Hopper", []int{2048, 2048, 2048, 2048}, rowAttention, Shape{4, 2048, 1}},
 		{"packed rows", []int{4096, 1000, 1000, 1000, 1000}, raggedAttention, Shape{2, 4096, 3}},
-		{"many short ones", []int{50, 50, 50, 50, 50, 50, 50, 50, 50, 50}, raggedAttention, Shape{1, 512, 12}},
+		{"many short ones", []int{50, 50, 50, 50, 50, 50, 50, 50, 50, 50}, raggedAttention, Shape{8, 64, 2}},
+		{"rows as long as the longest", []int{900, 300, 700, 200, 800, 500, 400}, raggedAttention, Shape{4, 960, 2}},
 		{"many short ones beside a long one", []int{8000, 50, 60, 70, 80, 90}, raggedAttention, Shape{1, 9216, 6}},
 		{"uneven before Hopper", []int{4096, 100, 100, 100, 100}, rowAttention, Shape{Rows: 1, Length: 4608}},
 	} {

@@ -1,7 +1,6 @@
 package compute
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -55,10 +54,7 @@ func layOut(b Batch, maxLength int, how attention) (*layout, error) {
 	if how != maskedAttention {
 		shape = fusedShape(lengths, maxLength, how)
 	}
-	places := place(lengths, shape.Length)
-	if shape.Documents == 1 {
-		places = separate(lengths)
-	}
+	places := shape.places(lengths)
 	l := &layout{shape: shape, sequences: make([]int64, len(sequences)), fused: fuse(shape, lengths, places)}
 	n := shape.Positions()
 	l.ids, l.positions, l.segments = make([]int32, n), make([]int32, n), make([]int32, n)
@@ -145,8 +141,19 @@ func (l *layout) findTargets(b Batch, sequences []sequence, places []placement) 
 	}
 }
 
-// placement is where a sequence lies: segment is its number within its row, from 1.
+// placement is where a sequence lies: segment is its number within its row, or within all, from 1.
 type placement struct{ row, offset, segment int }
+
+// places are where sequences of the given lengths lie in the shape's rows.
+func (s Shape) places(lengths []int) []placement {
+	switch s.Documents {
+	case 0:
+		return place(lengths, s.Length)
+	case 1:
+		return separate(lengths)
+	}
+	return endToEnd(lengths, s.Length)
+}
 
 // place puts sequences of the given lengths into rows, longest first into the first row with room.
 func place(lengths []int, rowLength int) []placement {
@@ -179,16 +186,15 @@ func separate(lengths []int) []placement {
 	return out
 }
 
-// inOrder lists the sequences as they lie, row by row.
-func inOrder(places []placement) []int {
-	order := make([]int, len(places))
-	for i := range order {
-		order[i] = i
+// endToEnd lays one sequence behind the other, in the batch's order; they go on in the next row.
+func endToEnd(lengths []int, rowLength int) []placement {
+	out := make([]placement, len(lengths))
+	at := 0
+	for i, n := range lengths {
+		out[i] = placement{at / rowLength, at % rowLength, i + 1}
+		at += n
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(places[a].row, places[b].row), cmp.Compare(places[a].offset, places[b].offset))
-	})
-	return order
+	return out
 }
 
 // attentionShare is how many visible positions cost one position as much as its matrix products do; it weighs rows

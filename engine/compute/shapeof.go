@@ -8,14 +8,14 @@ import (
 // Fused is the attention that a device computes by itself; the zero value is
 // none. Layouts follow it.
 type Fused struct {
-	Has   bool
-	Major int // of the compute capability
+	Has          bool
+	Major, Minor int // compute capability
 }
 
 // FusedOn is what a device has.
 func FusedOn(dev *device.Device) Fused {
-	major, _ := dev.Capability()
-	return Fused{dev.FusesAttention(), major}
+	major, minor := dev.Capability()
+	return Fused{dev.FusesAttention(), major, minor}
 }
 
 // ShapesOf returns a function for the shape that a session with a configuration

@@ -75,6 +75,9 @@ func SetUnexported[T any](fields reflect.Value, name string, value T) bool {
 // Finalize implements compute.Backend; the plugin stays loaded until the process ends.
 func (a *Ahead) Finalize() {}
 
+// Capability is the GPU's compute capability.
+func (a *Ahead) Capability() (major, minor int) { return a.gpu.Major, a.gpu.Minor }
+
 // Target is the GPU's name.
 func (a *Ahead) Target() string { return a.gpu.Name }
 
