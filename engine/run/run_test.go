@@ -355,11 +355,19 @@ func TestSendGivesUp(t *testing.T) {
 // A run that does not even take the command off the line is live all the same.
 func TestSendGivesUpOnAFullLine(t *testing.T) {
 	r := newRun(t)
-	listener, err := net.Listen("unix", r.Path(SocketFile))
+	dir, err := shortFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // one test
+	listener, err := net.Listen("unix", filepath.Join(dir, SocketFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close() //nolint:errcheck // one test
+	if err := os.Symlink(filepath.Join(dir, SocketFile), r.Path(SocketFile)); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	_, err = r.Send(ctx, Command{Verb: Set, Values: map[string]string{"a": strings.Repeat("1", 1<<24)}})
