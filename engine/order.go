@@ -28,6 +28,9 @@ type Order struct {
 
 	epoch int // of perm, -1 for none
 	perm  []int
+
+	keep int           // how many epochs' orders are kept, 0 for the present one alone
+	kept map[int][]int // by epoch
 }
 
 // grouping is what group_by_length needs to know.
@@ -147,6 +150,7 @@ func (o *Order) grouped(epoch int) []int {
 // clone returns an order for another goroutine; both share what is never written.
 func (o *Order) clone() *Order {
 	c := *o
+	c.keep, c.kept = 0, nil
 	return &c
 }
 
@@ -154,6 +158,10 @@ func (o *Order) clone() *Order {
 func (o *Order) Epoch(epoch int) []int {
 	if o.epoch == epoch {
 		return o.perm
+	}
+	if perm, ok := o.kept[epoch]; ok {
+		o.perm, o.epoch = perm, epoch
+		return perm
 	}
 	switch {
 	case o.strategy == groupByLength:
@@ -169,6 +177,12 @@ func (o *Order) Epoch(epoch int) []int {
 		}
 	}
 	o.epoch = epoch
+	if o.keep > 0 && o.strategy == groupByLength { // the others are quick to make again
+		if o.kept == nil || len(o.kept) >= o.keep {
+			o.kept = map[int][]int{}
+		}
+		o.kept[epoch] = o.perm
+	}
 	return o.perm
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -51,6 +52,32 @@ func TestRefusalNamesWhatIsTaken(t *testing.T) {
 		}
 		if _, err := p.vet(Change{MicroBatch: most + 1}, from, now); err == nil {
 			t.Errorf("at row %d %d fits, and %d was said to be the most", offset, most+1, most)
+		}
+	}
+}
+
+// The rows of the epochs that a refusal looks through are sorted by length once,
+// however many batch sizes it tries, and kept orders are those of a fresh one.
+func TestRefusalSortsAnEpochOnce(t *testing.T) {
+	looked := 0
+	fresh := func() *Order {
+		return newGroupedOrder(64, 42, false, grouping{batch: 4, loader: true, tokens: func(item int) int {
+			looked++
+			return 8 + item*7%24
+		}})
+	}
+	order := fresh()
+	order.keep = worstEpochs
+	for pass := range 3 {
+		for epoch := range 3 {
+			before := looked
+			got := order.Epoch(epoch)
+			if sorted := looked > before; sorted != (pass == 0) {
+				t.Errorf("pass %d: epoch %d was sorted: %v", pass, epoch, sorted)
+			}
+			if want := fresh().Epoch(epoch); !slices.Equal(got, want) {
+				t.Errorf("pass %d, epoch %d: %v, want %v", pass, epoch, got, want)
+			}
 		}
 	}
 }

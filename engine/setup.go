@@ -268,6 +268,9 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 // addTuner opens the loop to live changes.
 func (t *training) addTuner(l *loop) {
 	p := &peaks{feed: l.feed, order: l.order.clone(), shapeOf: l.trainer.ShapeOf, limit: l.out.limit}
+	// A refusal looks through the same epochs for a dozen batch sizes; to sort a large data set by length for each of them
+	// would take longer than a client waits.
+	p.order.keep = worstEpochs
 	if t.opened.Estimate != nil {
 		p.estimate = t.opened.estimate
 	}
