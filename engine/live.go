@@ -132,7 +132,11 @@ func (t *tuner) prepare(done chan struct{}) {
 		t.mu.Unlock()
 		var err error
 		if !change.vetted {
-			change.peak, err = t.vet(*change)
+			var total int64
+			total, err = t.vet(*change)
+			t.mu.Lock()
+			change.peak = total // under the lock: a request that comes now merges with the change
+			t.mu.Unlock()
 		}
 		if err == nil {
 			err = t.walk(change, at)
