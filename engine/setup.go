@@ -238,8 +238,7 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	}
 	if t.resume.checkpoint != "" {
 		if same := marks.data == t.resume.state.Finger.Data; !t.o.Resume && same && r.MaxSteps <= 0 {
-			// The steps of the parent may have had other batches, by its recipe or by a live change.
-			total = t.resume.state.Step + order.StepsLeft(t.resume.state.Position, r.NumTrainEpochs, micro, r.GradientAccumulationSteps)
+			total = t.forkedSteps(order, micro)
 		}
 		if err := t.restore(l, total); err != nil {
 			return err
@@ -263,6 +262,13 @@ func (t *training) buildLoop(r *recipes.Recipe, marks fingerprints) error {
 	t.addTuner(l)
 	t.announce(l, perEpoch)
 	return t.checkDisk(l, perEpoch)
+}
+
+// forkedSteps are the steps of a fork in all, those of its parent among them,
+// which may have had other batches, by its recipe or by a live change.
+func (t *training) forkedSteps(order *Order, micro int) int {
+	parent, r := t.resume.state, t.o.Recipe
+	return parent.Step + order.StepsLeft(parent.Position, r.NumTrainEpochs, micro, r.GradientAccumulationSteps)
 }
 
 // addTuner opens the loop to live changes.
