@@ -65,8 +65,12 @@ func (c *chatter) reply(ctx context.Context, r chatRequest, emit func(piece stri
 	if err != nil {
 		return answer, err
 	}
-	if most := c.model.Info().MaxPositions; most > 0 && len(ids) >= most {
-		return answer, fmt.Errorf("the conversation has %d tokens, and the model takes %d with its answer: begin anew (/reset)", len(ids), most)
+	maxNew := r.options.maxNewTokens
+	if most := c.model.Info().MaxPositions; most > 0 {
+		if len(ids) >= most {
+			return answer, fmt.Errorf("the conversation has %d tokens, and the model takes %d with its answer: begin anew (/reset)", len(ids), most)
+		}
+		maxNew = min(maxNew, most-len(ids))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,7 +85,7 @@ func (c *chatter) reply(ctx context.Context, r chatRequest, emit func(piece stri
 			cancel(fmt.Errorf("write the reply: %w", err))
 		}
 	}
-	o := compute.GenerateOptions{MaxNewTokens: r.options.maxNewTokens, StopIDs: c.stop, Temperature: r.options.temperature, TopP: r.options.topP, Seed: r.options.seed}
+	o := compute.GenerateOptions{MaxNewTokens: maxNew, StopIDs: c.stop, Temperature: r.options.temperature, TopP: r.options.topP, Seed: r.options.seed}
 	err = c.model.Generate(ctx, ids, o, func(id int32) {
 		answer.Tokens++
 		switch {

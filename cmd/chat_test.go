@@ -225,6 +225,15 @@ func lastReply(t *testing.T, out []map[string]any) string {
 	return reply
 }
 
+// TestChatEndsAtPositions has a model of 128 positions, of which the prompt takes two.
+func TestChatEndsAtPositions(t *testing.T) {
+	_, out := chatLines(t, `{"prompt": "w3 w4", "max_new_tokens": 300}`, "--model", newTiny(t).model)
+	last := out[len(out)-1]
+	if n, _ := last["tokens"].(float64); n == 0 || n > 126 || n < 126 && last["finish"] == finishLength {
+		t.Errorf("the reply %v has to end with the 126 positions left", last)
+	}
+}
+
 func TestChatJSON(t *testing.T) {
 	m := newTiny(t)
 	_, plain := chatLines(t, `{"prompt": "w3 w4", "max_new_tokens": 5}`, "--model", m.model)

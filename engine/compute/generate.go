@@ -30,7 +30,8 @@ type generation struct {
 }
 
 // Generate continues prompt with at most MaxNewTokens tokens, calling emit with every new one, the stopping one
-// included. It ends early at a stop id, when the model's positions are used up, or when ctx is done.
+// included. It ends early at a stop id or when ctx is done. Like transformers' generate it goes on beyond
+// max_position_embeddings, which rotary positions have no end at; who does not want that asks for fewer tokens.
 func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOptions, emit func(id int32)) error {
 	if len(prompt) == 0 {
 		return fmt.Errorf("generation needs a prompt of at least one token")
@@ -41,9 +42,6 @@ func (s *Session) Generate(ctx context.Context, prompt []int32, o GenerateOption
 		}
 	}
 	limit := len(prompt) + o.MaxNewTokens
-	if most := s.model.Config.MaxPositionEmbeddings; most > 0 && limit > most {
-		limit = max(most, len(prompt))
-	}
 	g := &generation{
 		s: s, o: o, capacity: roundUp(roundUp(limit, prefillChunk), cacheStep),
 		random: rand.New(rand.NewPCG(uint64(o.Seed), 1)),

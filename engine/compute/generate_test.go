@@ -32,6 +32,12 @@ func TestGenerateInPureGo(t *testing.T) {
 	followsLogits(t, s)
 }
 
+// TestGenerateBeyondPositions goes on where transformers' generate does, for prompts on either side of the end.
+func TestGenerateBeyondPositions(t *testing.T) {
+	short := func(config map[string]any) { config["max_position_embeddings"] = 65 }
+	followsLogits(t, openSession(t, Config{ModelDir: tinyModel(t, short), Inference: true}))
+}
+
 // followsLogits checks that each generated token is the likeliest after those before it.
 func followsLogits(t *testing.T, s *Session) {
 	t.Helper()
