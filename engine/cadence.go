@@ -34,11 +34,7 @@ func newCadence(r *recipes.Recipe, total int) (cadence, error) {
 	}
 	switch r.EvalStrategy {
 	case "steps":
-		every := r.LoggingSteps
-		if r.EvalSteps != nil {
-			every = *r.EvalSteps
-		}
-		if c.evalEvery, err = interval("eval_steps", every, total); err != nil {
+		if c.evalEvery, err = interval("eval_steps", r.EvalEvery(), total); err != nil {
 			return c, err
 		}
 	case "epoch":

@@ -1,6 +1,10 @@
 package engine
 
-import "testing"
+import (
+	"testing"
+
+	"sftui/recipes"
+)
 
 // TestCadence has steps on either side of where something is due.
 func TestCadence(t *testing.T) {
@@ -35,6 +39,23 @@ func TestCadence(t *testing.T) {
 			if prints != a.prints || evals != a.evals || save != a.save {
 				t.Errorf("%s, %+v: prints %t, evaluates %t, saves %t", name, a, prints, evals, save)
 			}
+		}
+	}
+}
+
+// TestEvalStepsFollowLogging has eval_steps that transformers replaces by logging_steps: none and 0.
+func TestEvalStepsFollowLogging(t *testing.T) {
+	for _, value := range []string{"null", "0", "5"} {
+		r := recipes.Default()
+		if err := r.Override([]string{"eval_strategy=steps", "logging_steps=3", "eval_steps=" + value}); err != nil {
+			t.Fatal(err)
+		}
+		want := 3
+		if value == "5" {
+			want = 5
+		}
+		if c, err := newCadence(r, 20); err != nil || c.evalEvery != want {
+			t.Errorf("eval_steps %s: every %d steps (%v), want %d", value, c.evalEvery, err, want)
 		}
 	}
 }
