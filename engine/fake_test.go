@@ -44,6 +44,7 @@ type fakeTrainer struct {
 	full    int   // exports that find the disk full before one works
 	fullAs  error // what they find, nil for a full disk
 	weights int64 // parameters that it says it has, 0 for 8
+	asked   []compute.GenerateOptions
 }
 
 func newFake() *fakeTrainer {
@@ -166,6 +167,7 @@ func (f *fakeTrainer) Discard() {
 }
 
 func (f *fakeTrainer) Generate(_ context.Context, prompt []int32, o compute.GenerateOptions, emit func(int32)) error {
+	f.asked = append(f.asked, o)
 	for i := range min(3, o.MaxNewTokens) {
 		emit(prompt[i%len(prompt)])
 	}

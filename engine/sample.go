@@ -31,13 +31,10 @@ const evalSamples = 2
 
 // newSampler renders the recipe's sample_prompts as first user messages, or
 // without any takes the questions of the first evaluation rows together with
-// their answers. nil where there is neither. Answers end at the tokenizer's own
-// end token; the caller adds the one that the recipe chose.
+// their answers. nil where there is neither. The caller says
+// which tokens end an answer.
 func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string, eval *part) (*sampler, error) {
 	s := &sampler{tokenizer: tok, maxNew: r.SampleMaxNewTokens}
-	if _, id := tok.EOS(); id >= 0 {
-		s.stop = append(s.stop, id)
-	}
 	var rendered *jinja.Template
 	if template != "" {
 		var err error
@@ -158,15 +155,14 @@ func (l *loop) sample(ctx context.Context) error {
 		}
 		var ids []int32
 		err := l.trainer.Generate(ctx, p.ids, compute.GenerateOptions{MaxNewTokens: l.sampler.maxNew, StopIDs: l.sampler.stop}, func(id int32) {
-			ids = append(ids, id)
+			if !l.sampler.tokenizer.IsSpecial(id) { // hidden, as by skip_special_tokens
+				ids = append(ids, id)
+			}
 		})
 		if err != nil {
 			// A run is worth more than a sample of it.
 			l.out.warn(run.CodeMemory, l.state.Step, fmt.Sprintf("the prompt %q could not be answered: %v", p.text, err), nil)
 			return nil
-		}
-		for len(ids) > 0 && l.sampler.tokenizer.IsSpecial(ids[len(ids)-1]) {
-			ids = ids[:len(ids)-1]
 		}
 		l.out.emit(run.Event{Kind: run.KindSample, Step: l.state.Step, Prompt: p.text, Text: l.sampler.tokenizer.Decode(ids), Reference: p.reference})
 	}

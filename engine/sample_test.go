@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"sftui/dataset"
 	"sftui/dataset/jinja"
+	"sftui/engine/run"
 )
 
 func TestQuestion(t *testing.T) {
@@ -29,6 +32,28 @@ func TestQuestion(t *testing.T) {
 		messages, text, reference, ok := question(value.(dataset.Row))
 		if ok != (c.messages >= 0) || text != c.text || reference != c.reference || ok && len(messages) != c.messages {
 			t.Errorf("%s: %d messages, %q, %q, %v", c.name, len(messages), text, reference, ok)
+		}
+	}
+}
+
+// Answers end where transformers' generate ends them, at every eos_token_id of the exported generation_config.json, and
+// special tokens in them are hidden.
+func TestAnswersLikeGenerate(t *testing.T) {
+	for options, want := range map[string][]int32{"": {1, 9, 7}, "eos_token=w3": {5, 9, 7}} {
+		f, fake := newFixture(t, 10), newFake()
+		writeJSON(t, filepath.Join(f.model, "generation_config.json"), map[string]any{"eos_token_id": []int{9, 7}})
+		all := append([]string{"sample_prompts=[w1 <eos> w2]", "num_train_epochs=1"}, strings.Fields(options)...)
+		res, err := train(t, f, fake, nil, all...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(fake.asked) == 0 || !slices.Equal(fake.asked[0].StopIDs, want) {
+			t.Errorf("%s: asked %+v, want stops %v", options, fake.asked, want)
+		}
+		for _, e := range eventsOf(t, res.Dir) {
+			if e.Kind == run.KindSample && e.Text != "w1 w2" {
+				t.Errorf("the answer w1 <eos> w2 is shown as %q", e.Text)
+			}
 		}
 	}
 }

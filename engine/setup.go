@@ -345,10 +345,10 @@ func (t *training) addEvaluation(l *loop) error {
 		return err
 	}
 	template := cmp.Or(chat.template, t.tok.ChatTemplate())
-	l.sampler, err = newSampler(t.o.Recipe, t.tok, template, t.data.evalPart)
-	if eos := l.export.Tokens.EOS; l.sampler != nil && eos.Text != "" {
-		l.sampler.stop = append(l.sampler.stop, eos.ID)
+	if l.sampler, err = newSampler(t.o.Recipe, t.tok, template, t.data.evalPart); err != nil || l.sampler == nil {
+		return err
 	}
+	l.sampler.stop, err = l.export.Tokens.StopIDs(t.model)
 	return err
 }
 

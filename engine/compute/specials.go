@@ -97,6 +97,22 @@ func (t *SpecialTokens) modelConfig(modelDir string) ([]byte, error) {
 	return f.whole.with([]field{{textConfig, json.RawMessage(data)}})
 }
 
+// StopIDs are the tokens that end a reply of what is exported from modelDir: eos_token_id of the generation_config.json
+// that write gives it, by which transformers' generate stops.
+func (t *SpecialTokens) StopIDs(modelDir string) ([]int32, error) {
+	f, err := readSpecials(modelDir)
+	if err != nil {
+		return nil, err
+	}
+	_, fields := t.align(f.config, f.generation)
+	data, err := f.generation.with(fields)
+	if err != nil {
+		return nil, err
+	}
+	ids, _ := (&object{f.generation.name, data}).ids("eos_token_id")
+	return ids, nil
+}
+
 // texts are the fields of a tokenizer's files.
 func (t *SpecialTokens) texts() []field {
 	var fields []field

@@ -2,6 +2,7 @@ package compute
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -68,6 +69,10 @@ func TestSpecialTokensAsTRLSavesThem(t *testing.T) {
 			want := []string{c.eos, c.padOfConfig, c.stops, c.padOfConfig, "1"}
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("eos and pad of config, stops, pad and bos of generation_config are %q, want %q", got, want)
+			}
+			stops, err := c.tokens.StopIDs(from)
+			if text := strings.Trim(c.stops, "[]"); err != nil || strings.Trim(strings.ReplaceAll(fmt.Sprint(stops), " ", ","), "[]") != text {
+				t.Errorf("a reply ends at %v (%v), want %s", stops, err, text)
 			}
 			for _, name := range []string{tokenizerFile, specialTokensFile} {
 				tokenizer := fieldsOf(t, readFile(t, filepath.Join(to, name)))
