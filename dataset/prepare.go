@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -97,19 +98,13 @@ func firstRow(src Source) (Row, error) {
 
 // readTokens settles the end-of-sequence and padding tokens and the chat template.
 func (p *Preparer) readTokens() error {
-	specials := p.tok.SpecialTokens()
+	specials := p.o.specials(p.tok)
 	if p.o.EOSToken != "" {
 		if _, ok := p.tok.TokenID(p.o.EOSToken); !ok {
 			return fmt.Errorf("eos_token %q is not in the tokenizer's vocabulary (%s): use one of its tokens", p.o.EOSToken, p.tok.Name())
 		}
-		specials["eos_token"] = p.o.EOSToken
 	}
-	pad := p.o.PADToken
-	for _, role := range []string{"pad_token", "eos_token"} {
-		if pad == "" {
-			pad = specials[role]
-		}
-	}
+	pad := specials["pad_token"]
 	if pad == "" {
 		return fmt.Errorf("the tokenizer (%s) has neither a pad_token nor an eos_token: set pad_token", p.tok.Name())
 	}
@@ -117,11 +112,23 @@ func (p *Preparer) readTokens() error {
 	if !ok {
 		return fmt.Errorf("pad_token %q is not in the tokenizer's vocabulary (%s): use one of its tokens", pad, p.tok.Name())
 	}
-	specials["pad_token"] = pad
 	p.eos, p.pad = specials["eos_token"], id
 	var err error
 	p.chat, err = newChat(p.tok, specials, p.o)
 	return err
+}
+
+// specials are the tokenizer's special tokens by role, with the end and padding that o chooses; an end is also the padding
+// where there is none.
+func (o Options) specials(tok *Tokenizer) map[string]string {
+	specials := tok.SpecialTokens()
+	if o.EOSToken != "" {
+		specials["eos_token"] = o.EOSToken
+	}
+	if pad := cmp.Or(o.PADToken, specials["pad_token"], specials["eos_token"]); pad != "" {
+		specials["pad_token"] = pad
+	}
+	return specials
 }
 
 // decide makes the plan from the first row (mapped) and refuses options that

@@ -29,21 +29,18 @@ type samplePrompt struct {
 // sample_prompts.
 const evalSamples = 2
 
-// newSampler renders the recipe's sample_prompts as first user messages, or
+// newSampler renders the recipe's sample_prompts as first user messages with o, or
 // without any takes the questions of the first evaluation rows together with
 // their answers. nil where there is neither. The caller says
 // which tokens end an answer.
-func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string, eval *part) (*sampler, error) {
+func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, o dataset.Options, eval *part) (*sampler, error) {
 	s := &sampler{tokenizer: tok, maxNew: r.SampleMaxNewTokens}
-	var rendered *jinja.Template
-	if template != "" {
-		var err error
-		if rendered, err = jinja.Parse("chat template", template); err != nil {
-			return nil, err
-		}
+	prompter, err := dataset.NewPrompter(tok, o)
+	if err != nil {
+		return nil, err
 	}
 	for _, prompt := range r.SamplePrompts {
-		ids, err := encodePrompt(tok, rendered, []any{userMessage(prompt)}, prompt)
+		ids, err := encodePrompt(prompter, nil, []any{userMessage(prompt)}, prompt)
 		if err != nil {
 			return nil, fmt.Errorf("sample_prompts: %q: %w", prompt, err)
 		}
@@ -53,7 +50,7 @@ func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string, eval
 		s.prompts = append(s.prompts, samplePrompt{text: prompt, ids: ids})
 	}
 	if len(r.SamplePrompts) == 0 && eval != nil {
-		s.takeRows(eval, rendered)
+		s.takeRows(eval, prompter)
 	}
 	if len(s.prompts) == 0 {
 		return nil, nil
@@ -63,17 +60,17 @@ func newSampler(r *recipes.Recipe, tok *dataset.Tokenizer, template string, eval
 
 // takeRows takes prompts from the first evaluation rows that have a question
 // and an answer. A row that does not is no reason to stop a run.
-func (s *sampler) takeRows(eval *part, template *jinja.Template) {
+func (s *sampler) takeRows(eval *part, prompter *dataset.Prompter) {
 	for i := 0; i < eval.Len() && i < evalSamples; i++ {
 		row, err := eval.At(i)
 		if err != nil {
 			return
 		}
 		messages, text, reference, ok := question(row)
-		if !ok || messages != nil && template == nil {
+		if !ok || messages != nil && !prompter.Chats() {
 			continue
 		}
-		ids, err := encodePrompt(s.tokenizer, template, messages, text)
+		ids, err := encodePrompt(prompter, row, messages, text)
 		if err == nil && len(ids) > 0 {
 			s.prompts = append(s.prompts, samplePrompt{text: text, reference: reference, ids: ids})
 		}
@@ -126,21 +123,13 @@ func userMessage(text string) *jinja.Dict {
 	return m
 }
 
-// encodePrompt returns the ids of messages, or of text where there are none or
-// the model has no chat template.
-func encodePrompt(tok *dataset.Tokenizer, template *jinja.Template, messages []any, text string) ([]int32, error) {
-	if template == nil || messages == nil {
-		return tok.EncodeSpecial(text)
+// encodePrompt returns the ids of messages of a row, or of text where there are
+// none or the model has no chat template.
+func encodePrompt(p *dataset.Prompter, row dataset.Row, messages []any, text string) ([]int32, error) {
+	if messages == nil || !p.Chats() {
+		return p.Text(text)
 	}
-	kwargs := jinja.NewDict(0)
-	for name, token := range tok.SpecialTokens() {
-		kwargs.Set(name, token)
-	}
-	out, err := template.RenderChat(jinja.ChatInput{Messages: messages, AddGenerationPrompt: true, Kwargs: kwargs}, jinja.Limits{})
-	if err != nil {
-		return nil, err
-	}
-	return tok.Encode(out.Text)
+	return p.Messages(row, messages)
 }
 
 // sample answers the prompts greedily and records the answers.

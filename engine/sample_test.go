@@ -58,27 +58,45 @@ func TestAnswersLikeGenerate(t *testing.T) {
 	}
 }
 
-// A template may write the tokenizer's special tokens by their names; without a
-// template messages are no prompt, and text is one as it is.
+// A prompt is written with the special tokens and the variables that rows are trained with, those of its own row first;
+// without a template messages are no prompt, and text is one as it is.
 func TestEncodePrompt(t *testing.T) {
 	tok, err := dataset.OpenTokenizer(newFixture(t, 1).model)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tok.Close() //nolint:errcheck // only read from
-	template, err := jinja.Parse("chat", "{{ eos_token }} {{ messages[0].content }}{% if add_generation_prompt %} w9{% endif %}")
+	kwargs := jinja.NewDict(1)
+	kwargs.Set("thinking", "w7")
+	o := dataset.Options{
+		EOSToken: "w8", TemplateKwargs: kwargs,
+		ChatTemplate: "{{ eos_token }} {{ tools | length if tools }} {{ thinking }} {{ messages[0].content }}{% if add_generation_prompt %} w9{% endif %}",
+	}
+	chat, err := dataset.NewPrompter(tok, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	message := jinja.NewDict(2)
-	message.Set("role", "user")
-	message.Set("content", "w3 w4")
-	if ids, err := encodePrompt(tok, template, []any{message}, ""); err != nil || !slices.Equal(ids, []int32{1, 5, 6, 11}) {
-		t.Errorf("the prompt is %v (%v), want <eos> w3 w4 w9", ids, err)
+	plain, err := dataset.NewPrompter(tok, dataset.Options{})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, given := range []*jinja.Template{nil, template} {
-		if ids, err := encodePrompt(tok, given, nil, "w3"); err != nil || !slices.Equal(ids, []int32{5}) {
+	value, err := jinja.DecodeJSON([]byte(`{"chat_template_kwargs": {"thinking": "w1"}, "tools": "[]"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	message := []any{userMessage("w3 w4")}
+	if ids, err := encodePrompt(chat, nil, message, ""); err != nil || !slices.Equal(ids, []int32{10, 9, 5, 6, 11}) {
+		t.Errorf("the prompt is %v (%v), want w8 w7 w3 w4 w9", ids, err)
+	}
+	if ids, err := encodePrompt(chat, value.(dataset.Row), message, ""); err != nil || !slices.Equal(ids, []int32{10, 3, 5, 6, 11}) {
+		t.Errorf("the prompt is %v (%v), want w8 w1 w3 w4 w9", ids, err)
+	}
+	for _, given := range []*dataset.Prompter{plain, chat} {
+		if ids, err := encodePrompt(given, nil, nil, "w3"); err != nil || !slices.Equal(ids, []int32{5}) {
 			t.Errorf("the prompt is %v (%v), want w3", ids, err)
 		}
+	}
+	if ids, err := encodePrompt(plain, nil, message, "w3"); err != nil || !slices.Equal(ids, []int32{5}) {
+		t.Errorf("without a template the prompt is %v (%v), want w3", ids, err)
 	}
 }

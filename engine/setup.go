@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -340,12 +339,11 @@ func (t *training) addEvaluation(l *loop) error {
 	if l.eval == nil && t.o.Recipe.EvalStrategy != "no" && t.o.Replay != "" {
 		t.out.log("evaluation is left out while given batches are replayed")
 	}
-	chat, err := chatTemplate(t.o.Recipe)
+	o, err := DataOptions(t.o.Recipe)
 	if err != nil {
 		return err
 	}
-	template := cmp.Or(chat.template, t.tok.ChatTemplate())
-	if l.sampler, err = newSampler(t.o.Recipe, t.tok, template, t.data.evalPart); err != nil || l.sampler == nil {
+	if l.sampler, err = newSampler(t.o.Recipe, t.tok, o, t.data.evalPart); err != nil || l.sampler == nil {
 		return err
 	}
 	l.sampler.stop, err = l.export.Tokens.StopIDs(t.model)
