@@ -24,6 +24,22 @@ func (p *Prompter) Chats() bool { return p.chat.main != nil }
 // Text returns the ids of a text that is continued as it is.
 func (p *Prompter) Text(text string) ([]int32, error) { return p.tok.EncodeSpecial(text) }
 
+// Row is a raw row with its columns and keys renamed as for training: conversations becomes messages, from and value
+// become role and content. The row given is not changed.
+func (p *Prompter) Row(raw Row) Row {
+	row := mapColumns(raw, p.chat.options)
+	value, ok := row.Get("conversations")
+	switch {
+	case isFromValue(row):
+		return convertFromValue(row)
+	case !ok || has(row, "messages"):
+		return row
+	}
+	row = row.Clone()
+	row.Set("messages", value)
+	return row
+}
+
 // Messages returns the ids of messages with the beginning of an answer. row is
 // the one that they are from, whose tools and chat_template_kwargs count; nil for none.
 func (p *Prompter) Messages(row Row, messages []any) ([]int32, error) {

@@ -66,6 +66,7 @@ func (s *sampler) takeRows(eval *part, prompter *dataset.Prompter) {
 		if err != nil {
 			return
 		}
+		row = prompter.Row(row)
 		messages, text, reference, ok := question(row)
 		if !ok || messages != nil && !prompter.Chats() {
 			continue

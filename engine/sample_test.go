@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,6 +55,34 @@ func TestAnswersLikeGenerate(t *testing.T) {
 			if e.Kind == run.KindSample && e.Text != "w1 w2" {
 				t.Errorf("the answer w1 <eos> w2 is shown as %q", e.Text)
 			}
+		}
+	}
+}
+
+// Evaluation rows are asked whatever shape they are trained in: turns with from and value, conversations, renamed columns.
+func TestRowsAreAskedAsTrained(t *testing.T) {
+	f := newFixture(t, 10)
+	for row, options := range map[string][]string{
+		`{"conversations": [{"from": "user", "value": "w1"}, {"from": "assistant", "value": "w2"}]}`:     nil,
+		`{"conversations": [{"role": "user", "content": "w1"}, {"role": "assistant", "content": "w2"}]}`: nil,
+		`{"q": "w1", "a": "w2"}`: {"columns={prompt: q, completion: a}"},
+	} {
+		if err := os.WriteFile(f.data, []byte(strings.Repeat(row+"\n", 8)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all := append([]string{"eval_strategy=epoch", "eval_holdout=2", "num_train_epochs=1", "chat_template={{ messages[0].content }} {{ messages[1].content if messages | length > 1 }}"}, options...)
+		res, err := train(t, f, newFake(), nil, all...)
+		if err != nil {
+			t.Fatalf("%s: %v", row, err)
+		}
+		asked := 0
+		for _, e := range eventsOf(t, res.Dir) {
+			if e.Kind == run.KindSample && e.Prompt == "w1" && e.Reference == "w2" {
+				asked++
+			}
+		}
+		if asked != 4 { // two rows before training and after it
+			t.Errorf("%s: %d answers, want 4", row, asked)
 		}
 	}
 }
