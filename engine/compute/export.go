@@ -29,6 +29,7 @@ const namedTemplates = "additional_chat_templates"
 // Export writes a folder that transformers loads: the whole model, or with LoRA (and without Merge) an adapter that
 // PEFT loads. dir is created; files in it of the same names are replaced.
 func (s *Session) Export(dir string, o ExportOptions) error {
+	defer s.spare()()
 	dtype := weights.DTypeOf(o.DType)
 	for _, name := range []string{o.DType, o.PairDType} {
 		if name != "" && weights.DTypeOf(name) == "" {

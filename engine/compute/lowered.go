@@ -16,6 +16,9 @@ import (
 // rounded once a step by the optimizer's program instead of at every use in every pass. A weight that is not trained is kept
 // in that type alone.
 
+// float32Size is the size of a value in bytes.
+const float32Size = 4
+
 // lowers says whether a weight is held in the type of matrix products.
 func (s *Session) lowers(w *weight) bool { return s.dtype != dtypes.Float32 && w.multiplied }
 

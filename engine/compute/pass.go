@@ -198,6 +198,7 @@ func (s *Session) forward(p *pass, t *tape) (compute.Buffer, error) {
 		x = outputs[0]
 		if t != nil {
 			t.kept = append(t.kept, outputs[1:])
+			s.restrain()
 		}
 	}
 	return x, nil
@@ -238,7 +239,6 @@ func (s *Session) Micro(b Batch) (Micro, error) {
 		err = m.read(p, s.headChunk())
 	}
 	s.trimAfterCompiling()
-	s.restrain()
 	return m, err
 }
 
@@ -318,6 +318,7 @@ func (s *Session) backward(p *pass, t *tape, dx compute.Buffer) error {
 			free(dx)
 			return err
 		}
+		s.restrain()
 	}
 	defer free(dx)
 	if !s.embed.trainable {

@@ -1,49 +1,32 @@
 package compute
 
-// float32Size is the size of a value in bytes.
-const float32Size = 4
+import "runtime/debug"
 
-// slackShare is how much more than it needs the process may hold of freed memory, as a part of the need.
-const slackShare = 0.05
+// HolesShare is how much more than it has in use the process may hold of freed memory where a pass holds the most, as a
+// part of the most that it had in use: restrain keeps to it and a forecast counts it.
+const HolesShare = 0.02
 
-// programBytes is what one compiled program takes on a CPU, measured over the programs of a session.
-const programBytes = 700 << 10
-
-// footprint remembers what the process held beside the session's buffers when the session was opened: program, plugin,
-// tokenizer, data.
-func (s *Session) footprint() {
-	s.baseBytes = max(0, s.dev.Resident()-s.liveBytes())
-}
-
-// restrain gives freed memory back to the system once the process holds more of it than its next pass can use. The
-// allocator would keep it: buffers of many shapes leave holes between them that no buffer fits, more with each shape.
+// restrain gives freed memory back to the system once the process holds more than ever before and HolesShare: what is free
+// then has fitted nothing. The allocator would keep it, and buffers of many shapes leave more such holes between them with
+// each shape. It is called as a pass takes memory, after each block; what a pass frees and the next one takes again stays.
 func (s *Session) restrain() {
-	if s.baseBytes == 0 {
+	most := s.settled + int64(HolesShare*float64(s.settled))
+	if held := s.process.Resident(); held <= most {
 		return
 	}
-	need := s.baseBytes + s.liveBytes() + s.passBytes() + int64(s.programs.count())*programBytes
-	s.dev.TrimAbove(need + int64(slackShare*float64(need)))
+	s.process.Trim()
+	s.settled = max(s.settled, s.process.Resident())
 }
 
-// liveBytes is what weights, gradients and the optimizer's state take at this moment.
-func (s *Session) liveBytes() int64 {
-	var total int64
-	for _, w := range s.weights() {
-		total += s.weightBytes(w)
-		if w.grad != nil {
-			total += int64(float32Size * w.elements())
-		}
-		for i, slot := range s.rule.slots(w) {
-			if i < len(w.slots) && w.slots[i] != nil {
-				total += slot.bytes()
-			}
-		}
-	}
-	return total
+// process is what holds the memory of a session on a CPU.
+type process interface {
+	Resident() int64 // bytes, 0 where the system does not tell
+	Trim()
 }
 
-// passBytes is the most that a forward and backward pass takes beside them, in the shapes compiled so far.
-func (s *Session) passBytes() int64 {
-	m := s.Stats().Memory
-	return m.Activations + max(m.Block, m.Head)
+// spare gives back what passes have left, so that the copies of weights that a save makes come in its place. What it
+// returns gives the copies back, which Go would keep for minutes: call it once they are written.
+func (s *Session) spare() (done func()) {
+	s.process.Trim()
+	return debug.FreeOSMemory
 }

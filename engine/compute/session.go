@@ -40,7 +40,8 @@ type Session struct {
 	attention attention
 	kernel    kernel
 
-	baseBytes int64 // what the process held beside the weights when the session was opened
+	process process // whose memory restrain looks at: the device's
+	settled int64   // bytes: the most that the process held after restrain gave holes back
 
 	trimmed int    // programs asked for when freed memory was last given back
 	stepped int    // the same, at the end of a step
@@ -74,7 +75,7 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 			return nil, err
 		}
 	}
-	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32, declaredTied: m.Tied}
+	s := &Session{dev: dev, process: dev, cfg: c, model: m, dtype: dtypes.Float32, declaredTied: m.Tied}
 	if c.LoRA.unties() {
 		m.Tied = false
 	}
@@ -102,7 +103,6 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 	// The float32 copies that went to the device are garbage by now; give them back before training begins.
 	debug.FreeOSMemory()
 	dev.Trim()
-	s.footprint()
 	return s, nil
 }
 

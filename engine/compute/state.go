@@ -19,6 +19,7 @@ const stateFile = "optimizer.safetensors"
 // SaveState writes trained weights, moments and counters to dir, exactly. Gradients that wait for a step are not
 // part of it: save between steps.
 func (s *Session) SaveState(dir string) error {
+	defer s.spare()()
 	metadata := map[string]string{
 		"format": "sftui-optimizer", "optimizer": s.cfg.Optimizer.family(),
 		"steps": strconv.Itoa(s.steps), "passes": strconv.FormatUint(s.passes, 10),
@@ -90,6 +91,7 @@ func encode(b compute.Buffer, elements int, dtype string) ([]byte, error) {
 // LoadState restores what SaveState wrote. The session must have been opened on the same model with the same trained
 // weights; what differs is named. On an error the session is unchanged.
 func (s *Session) LoadState(dir string) error {
+	defer s.spare()()
 	path := filepath.Join(dir, stateFile)
 	file, err := weights.OpenSafetensors(path)
 	if err != nil {

@@ -20,17 +20,10 @@ import "C"
 // that begin afterwards: call it before the plugin is loaded.
 func oneArena() { C.one_arena() }
 
-// Trim gives memory that was freed, most of it by the compiler, back to the system.
+// Trim gives memory that was freed back to the system. Asking for it again, page by page, costs about as much as computing
+// a few percent of a step, where it is all that a pass needs.
 func (d *Device) Trim() {
 	if d.Kind == CPU {
-		C.trim()
-	}
-}
-
-// TrimAbove trims when the process holds more than limit bytes: what is given back has to be asked for again page by
-// page, which costs about as much as computing a few percent of a step.
-func (d *Device) TrimAbove(limit int64) {
-	if d.Kind == CPU && d.Resident() > limit {
 		C.trim()
 	}
 }
