@@ -33,11 +33,17 @@ func adapters(m *model.Model, l *compute.LoRAConfig) (adapter, whole int64) {
 }
 
 // Sizes of what depends on the plugin more than on the model. The CPU's were
-// measured on runs of SmolLM2 and tiny-llama; BENCHMARKS.md has the figures.
+// measured on runs on two cores; BENCHMARKS.md has the figures. The process is
+// what it holds beside SmolLM2's weights once the model is open, with the 15 MB
+// of the plugin's pages that compiling touches. Of the compiler's, 70 MB are the
+// heap that one block's program takes to compile. The rest, for later shapes
+// that compile beside the steps and for programs that stay, is a calibration: it
+// is what such runs of SmolLM2 and tiny-llama reached above all else.
 const (
-	processBytesCPU  = 430e6 // program, plugin, tokenizer, compiled code and the compiler at work
+	processBytesCPU  = 215e6
+	compilerBytesCPU = 205e6
 	processBytesCUDA = 320 << 20
-	overheadShare    = 0.02     // of all buffers: holes between them that the allocator keeps
+	holesShareCUDA   = 0.02     // of all buffers: holes between them that the plugin's allocator keeps
 	headBytesCPU     = 64 << 20 // bounds one chunk of logits
 	headBytesCUDA    = 3 << 29
 	headChunkCPU     = 1024 // trained positions in a chunk at the most
@@ -62,8 +68,7 @@ func atOnce(e compute.Memory, cuda bool) compute.Memory {
 	} else {
 		e.Head = 0
 	}
-	e.Code = overheadBytes(e, cuda)
-	return e
+	return withOverhead(e, cuda)
 }
 
 // estimateParts is every part's own peak.
@@ -96,18 +101,21 @@ func alone(e compute.Memory, m *model.Model, c compute.Config, cuda bool) comput
 		}
 	}
 	e.Gradients = outer + max(0, e.Gradients-outer-e.Activations)
-	e.Code = overheadBytes(e, cuda)
-	return e
+	return withOverhead(e, cuda)
 }
 
-// overheadBytes is what a run needs beside its buffers.
-func overheadBytes(m compute.Memory, cuda bool) int64 {
-	m.Code = 0
-	process := int64(processBytesCPU)
+// withOverhead adds what a run needs beside its buffers. On a CPU the session
+// keeps to its share of freed memory, which is one of all that the process holds.
+func withOverhead(m compute.Memory, cuda bool) compute.Memory {
+	m.Process, m.Code, m.Holes = 0, 0, 0
 	if cuda {
-		process = processBytesCUDA
+		m.Holes = int64(holesShareCUDA * float64(m.Total()))
+		m.Process = processBytesCUDA
+		return m
 	}
-	return process + int64(overheadShare*float64(m.Total()))
+	m.Process, m.Code = processBytesCPU, compilerBytesCPU
+	m.Holes = int64(compute.HolesShare * float64(m.Total()))
+	return m
 }
 
 // headPeak is what the head needs at its peak. On a CPU that is one chunk of

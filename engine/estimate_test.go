@@ -132,3 +132,25 @@ func TestEstimateForAnH200(t *testing.T) {
 		t.Errorf("the weights that products read take %d bytes beside the float32 ones of %d parameters", low, int64(parameters))
 	}
 }
+
+// A forecast's lines add up to its total; of what is beside the buffers, on a CPU the allocator's is the share that a
+// session lets it keep.
+func TestForecastTellsTheOverhead(t *testing.T) {
+	dir, m := described(t, smolLM2)
+	e := Estimate(m, compute.Config{ModelDir: dir}, compute.Shape{Rows: 1, Length: 640}, false)
+	lines := map[string]int64{}
+	sum := int64(0)
+	for _, item := range items(e) {
+		lines[item.Name] = item.Bytes
+		sum += item.Bytes
+	}
+	if sum != e.Total() {
+		t.Errorf("the lines add up to %d bytes, the total is %d", sum, e.Total())
+	}
+	if rest := sum - lines["allocator"]; lines["allocator"] != int64(compute.HolesShare*float64(rest)) {
+		t.Errorf("the allocator keeps %d bytes of %d beside them, want a share of %g", lines["allocator"], rest, compute.HolesShare)
+	}
+	if lines["process"] == 0 || lines["compiler"] == 0 {
+		t.Errorf("the process takes %d bytes and the compiler %d", lines["process"], lines["compiler"])
+	}
+}

@@ -72,7 +72,8 @@ type Forecast struct {
 func items(m compute.Memory) []MemoryItem {
 	return []MemoryItem{
 		{"weights", m.Weights}, {"moments", m.Moments}, {"gradients", m.Gradients}, {"activations", m.Activations},
-		{"block", m.Block}, {"head", m.Head}, {"optimizer", m.Optimizer}, {"overhead", m.Code},
+		{"block", m.Block}, {"head", m.Head}, {"optimizer", m.Optimizer},
+		{"process", m.Process}, {"compiler", m.Code}, {"allocator", m.Holes},
 	}
 }
 
@@ -154,8 +155,7 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 // holds between two steps, by what training in that shape would need.
 func evaluationMemory(m compute.Memory, cuda bool) compute.Memory {
 	m.Activations, m.Optimizer, m.Gradients = 0, 0, 0 // between two steps there are none
-	m.Code = overheadBytes(m, cuda)
-	return m
+	return withOverhead(m, cuda)
 }
 
 // device opens what the forecast is for.

@@ -130,7 +130,7 @@ var chinesePages = map[string]string{
 	"%s finding in data × template × recipe":  "数据 × 模板 × 配方：%s 项",
 	"%s findings in data × template × recipe": "数据 × 模板 × 配方：%s 项",
 	"forecast": "预测", "working it out …": "计算中 …", "%s of %s": "%s / %s", "does not fit": "放不下",
-	"weights": "权重", "moments": "动量", "gradients": "梯度", "activations": "激活", "block": "单层", "head": "输出层", "optimizer": "优化器", "code": "程序",
+	"weights": "权重", "moments": "动量", "gradients": "梯度", "activations": "激活", "block": "单层", "head": "输出层", "optimizer": "优化器", "process": "进程", "compiler": "编译器", "allocator": "分配器",
 	"default": "默认", "now": "当前", "Nothing to undo.": "没有可撤销的修改。", "%s is %s again": "%s 恢复为 %s",
 	"No conflicts.": "没有冲突。", "edits to %s": "对 %s 的修改",
 	"The recipe is as the file has it.":  "配方与文件一致。",

@@ -157,13 +157,15 @@ type Memory struct {
 	Block       int64 // temporaries of the largest block's backward
 	Head        int64 // temporaries of one chunk of the loss
 	Optimizer   int64 // temporaries of the largest optimizer call
-	Code        int64 // compiled code and the plugin itself
+	Process     int64 // program, plugin and tokenizer
+	Code        int64 // compiled programs and the compiler at work
+	Holes       int64 // freed memory that the allocator keeps
 }
 
 // Total adds everything up: the peak lies in the pass with the largest temporaries.
 func (m Memory) Total() int64 {
 	temporary := max(m.Activations+max(m.Block, m.Head), m.Optimizer)
-	return m.Weights + m.Moments + m.Gradients + temporary + m.Code
+	return m.Weights + m.Moments + m.Gradients + temporary + m.Process + m.Code + m.Holes
 }
 
 // Trainer is what a training loop needs of a session; tests of the loop stand in for it.
