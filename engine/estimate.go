@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"sftui/engine/compute"
+	"sftui/engine/device"
 	"sftui/engine/model"
 )
 
@@ -53,11 +54,22 @@ const (
 	headCopiesLow    = 1.6 // in bfloat16: logits and their gradient in half the bytes
 )
 
+// Target is what an estimate depends on of the device.
+type Target struct {
+	CUDA  bool
+	Fused compute.Fused
+}
+
+// targetOf describes a device.
+func targetOf(dev *device.Device) Target {
+	return Target{dev.Kind == device.CUDA, compute.FusedOn(dev)}
+}
+
 // Estimate adds up the memory of training a model in batches of a shape, in
 // bytes. The sum is what the process reaches: on a CPU freed buffers stay with
 // it until the next pass uses them.
-func Estimate(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) compute.Memory {
-	return atOnce(estimateParts(m, c, shape, cuda), cuda)
+func Estimate(m *model.Model, c compute.Config, shape compute.Shape, on Target) compute.Memory {
+	return atOnce(estimateParts(m, c, shape, on), on.CUDA)
 }
 
 // atOnce leaves out what is never held beside something larger: the head is
@@ -72,7 +84,7 @@ func atOnce(e compute.Memory, cuda bool) compute.Memory {
 }
 
 // estimateParts is every part's own peak.
-func estimateParts(m *model.Model, c compute.Config, shape compute.Shape, cuda bool) compute.Memory {
+func estimateParts(m *model.Model, c compute.Config, shape compute.Shape, on Target) compute.Memory {
 	m = asTrained(m, c.LoRA)
 	trainable := m.NumParameters()
 	var e compute.Memory
@@ -84,8 +96,8 @@ func estimateParts(m *model.Model, c compute.Config, shape compute.Shape, cuda b
 	e.Gradients = float32Bytes * trainable
 	e.Moments = c.StateBytes(m)
 	e.Activations = activationBytes(m, c, shape)
-	e.Block = blockBytes(m, c, shape, cuda && c.Flash(m))
-	e.Head = headPeak(m, c, cuda)
+	e.Block = blockBytes(m, c, shape, on.Fused)
+	e.Head = headPeak(m, c, on.CUDA)
 	return e
 }
 
@@ -178,15 +190,15 @@ func activationBytes(m *model.Model, c compute.Config, shape compute.Shape) int6
 // scores of all heads, of which causal rows compute about half at a time and
 // keep two copies, and the results on both sides of the MLP. XLA's own sizes
 // for SmolLM2 at 512, 1,024 and 2,048 positions are met within a fifth. Flash
-// attention never holds scores: it keeps statistics of every query and head and
-// adds the gradient of q up in float32, for every sequence of a row.
-func blockBytes(m *model.Model, c compute.Config, shape compute.Shape, flash bool) int64 {
+// attention never holds scores: it keeps statistics of every query and head, for
+// every sequence of a row, and has cuDNN's workspace.
+func blockBytes(m *model.Model, c compute.Config, shape compute.Shape, fused compute.Fused) int64 {
 	const scoreCopies, wideCopies, narrowCopies = 1, 4, 3
 	positions, length := int64(shape.Positions()), int64(shape.Length)
 	scores := scoreCopies * float32Bytes * int64(m.Config.NumAttentionHeads) * positions * length
-	if flash || shape.Documents > 0 {
-		heads := int64(m.Config.NumAttentionHeads)
-		scores = float32Bytes * heads * positions * (2 + int64(m.HeadDim)*int64(max(1, shape.Documents)))
+	if shape.Documents > 0 {
+		scores = float32Bytes*int64(m.Config.NumAttentionHeads*shape.Documents)*positions +
+			fused.Workspace(m.Config.NumAttentionHeads, m.KVHeads, m.HeadDim, shape)
 	}
 	wide := wideCopies * elementBytes(c) * int64(m.Config.IntermediateSize) * positions
 	narrow := narrowCopies * float32Bytes * int64(m.Config.HiddenSize) * positions

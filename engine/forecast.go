@@ -139,12 +139,12 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 		return err
 	}
 	micro := o.Recipe.PerDeviceEvalBatchSize
-	list, err := candidates(rows, order, f.fused.ShapesOf(f.config, f.model), ahead{steps: order.StepsFrom(0, micro, 1), micro: micro, accumulation: 1})
+	list, err := candidates(rows, order, f.on.Fused.ShapesOf(f.config, f.model), ahead{steps: order.StepsFrom(0, micro, 1), micro: micro, accumulation: 1})
 	if err != nil {
 		return err
 	}
 	weigh := func(s compute.Shape) int64 {
-		return evaluationMemory(Estimate(f.model, f.config, s, f.cuda), f.cuda).Total()
+		return evaluationMemory(Estimate(f.model, f.config, s, f.on), f.on.CUDA).Total()
 	}
 	worst := heaviestOf(list, weigh)
 	out.EvalBytes, out.EvalShape = weigh(worst.shape), worst.shape.String()
@@ -192,7 +192,7 @@ func (f *Forecaster) readDevice(ctx context.Context, o ForecastOptions, out *For
 	reading := dev.Memory()
 	out.Described = dev.Described()
 	out.Device, out.LimitBytes, out.DeviceBytes = dev.Name, int64(cmp.Or(reading.Free, reading.Limit)), int64(reading.Limit)
-	f.cuda, f.fused = dev.Kind == device.CUDA, compute.FusedOn(dev)
+	f.on = targetOf(dev)
 	if f.config.DType == "" {
 		f.config.DType = defaultType(dev.Kind)
 	}

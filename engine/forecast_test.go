@@ -165,14 +165,14 @@ func TestEstimateOfWhatIsShared(t *testing.T) {
 		{"few activations", true, 64, 4*134515008 - 4*576*30*64},
 	} {
 		config := compute.Config{ModelDir: dir, GradientCheckpointing: c.checkpointing}
-		e := Estimate(m, config, compute.Shape{Rows: 1, Length: c.length}, false)
+		e := Estimate(m, config, compute.Shape{Rows: 1, Length: c.length}, Target{})
 		if got := alone(e, m, config, false); got.Gradients != c.want || got.Total() >= e.Total() {
 			t.Errorf("%s: gradients take %d bytes, want %d; %d in all instead of %d", c.name, got.Gradients, c.want, got.Total(), e.Total())
 		}
 	}
 	shape := compute.Shape{Rows: 1, Length: 640}
-	plain := Estimate(m, compute.Config{ModelDir: dir, LoRA: &compute.LoRAConfig{R: 8}}, shape, false)
-	untied := Estimate(m, compute.Config{ModelDir: dir, LoRA: &compute.LoRAConfig{R: 8, ModulesToSave: []string{"lm_head"}}}, shape, false)
+	plain := Estimate(m, compute.Config{ModelDir: dir, LoRA: &compute.LoRAConfig{R: 8}}, shape, Target{})
+	untied := Estimate(m, compute.Config{ModelDir: dir, LoRA: &compute.LoRAConfig{R: 8, ModulesToSave: []string{"lm_head"}}}, shape, Target{})
 	if got := untied.Weights - plain.Weights; got != head {
 		t.Errorf("a head of its own is %d bytes, want %d", got, head)
 	}

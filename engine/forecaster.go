@@ -17,8 +17,7 @@ import (
 type Forecaster struct {
 	model  *model.Model
 	config compute.Config
-	cuda   bool
-	fused  compute.Fused // the device's attention
+	on     Target
 	rows   *Scanned
 	feed   *outlineFeed
 	order  *Order
@@ -36,9 +35,9 @@ func (f *Forecaster) Memory(r *recipes.Recipe) (compute.Memory, Worst, error) {
 
 // estimate is the memory of training in a shape by a recipe.
 func (f *Forecaster) estimate(r *recipes.Recipe, shape compute.Shape) compute.Memory {
-	e := Estimate(f.model, f.config, shape, f.cuda)
+	e := Estimate(f.model, f.config, shape, f.on)
 	if r.GradientAccumulationSteps == 1 {
-		e = alone(e, f.model, f.config, f.cuda)
+		e = alone(e, f.model, f.config, f.on.CUDA)
 	}
 	return e
 }

@@ -93,10 +93,10 @@ func openOn(dev *device.Device, c compute.Config) (*Opened, error) {
 		dev.Close()
 		return nil, err
 	}
-	cuda := dev.Kind == device.CUDA
-	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, CUDA: cuda, Warning: dev.Warning,
-		Estimate: func(shape compute.Shape) compute.Memory { return Estimate(m, c, shape, cuda) },
-		Alone:    func(e compute.Memory) compute.Memory { return alone(e, m, c, cuda) }, Close: func() {
+	on := targetOf(dev)
+	return &Opened{Trainer: session, Memory: dev.Memory, Name: dev.Name, CUDA: on.CUDA, Warning: dev.Warning,
+		Estimate: func(shape compute.Shape) compute.Memory { return Estimate(m, c, shape, on) },
+		Alone:    func(e compute.Memory) compute.Memory { return alone(e, m, c, on.CUDA) }, Close: func() {
 			session.Close()
 			dev.Close()
 		}}, nil

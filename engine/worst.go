@@ -23,7 +23,7 @@ type Worst struct {
 // candidates are the micro-batches of a run of the recipe of which one is the heaviest.
 func (f *Forecaster) candidates(r *recipes.Recipe) ([]heaviest, error) {
 	a := ahead{steps: recipeSteps(r, f.order), micro: r.PerDeviceTrainBatchSize, accumulation: r.GradientAccumulationSteps}
-	return candidates(f.feed, f.order.clone(), f.fused.ShapesOf(f.config, f.model), a)
+	return candidates(f.feed, f.order.clone(), f.on.Fused.ShapesOf(f.config, f.model), a)
 }
 
 // worst is the one of them that needs the most memory.

@@ -52,7 +52,7 @@ func TestHeaviestMicroBatch(t *testing.T) {
 	const maxLength = 2048
 	shapeOf := compute.Fused{}.ShapesOf(compute.Config{MaxLength: maxLength}, m)
 	weigh := func(s compute.Shape) int64 {
-		return Estimate(m, compute.Config{MaxLength: maxLength}, s, false).Total()
+		return Estimate(m, compute.Config{MaxLength: maxLength}, s, Target{}).Total()
 	}
 	seeds := uint64(12)
 	if testing.Short() { // one of each kind

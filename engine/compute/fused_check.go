@@ -38,7 +38,9 @@ func (s *Session) settleAttention() {
 }
 
 // warn adds a sentence to the device's warning.
-func (s *Session) warn(sentence string) { s.dev.Warning = strings.Trim(s.dev.Warning+"; "+sentence, "; ") }
+func (s *Session) warn(sentence string) {
+	s.dev.Warning = strings.Trim(s.dev.Warning+"; "+sentence, "; ")
+}
 
 // firstLine is an error without the stack traces that libraries write below it.
 func firstLine(err error) string {

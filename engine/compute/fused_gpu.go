@@ -50,7 +50,7 @@ func (f Fused) Workspace(heads, kvHeads, dim int, shape Shape) int64 {
 	if heads != kvHeads {
 		perHead += int64(4 * dim)
 	}
-	if !f.large() || f.Major == 10 && dim > longestSmallHead {
+	if f.Major == 8 || f.Major == 12 || f.Major == 10 && dim > longestSmallHead {
 		perHead += int64(4 * dim)
 	}
 	return perHead * int64(heads) * int64(shape.Positions()) * int64(max(1, shape.Documents))

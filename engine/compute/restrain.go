@@ -10,6 +10,9 @@ const HolesShare = 0.02
 // then has fitted nothing. The allocator would keep it, and buffers of many shapes leave more such holes between them with
 // each shape. It is called as a pass takes memory, after each block; what a pass frees and the next one takes again stays.
 func (s *Session) restrain() {
+	if s.process == nil {
+		return
+	}
 	most := s.settled + int64(HolesShare*float64(s.settled))
 	if held := s.process.Resident(); held <= most {
 		return
@@ -27,6 +30,8 @@ type process interface {
 // spare gives back what passes have left, so that the copies of weights that a save makes come in its place. What it
 // returns gives the copies back, which Go would keep for minutes: call it once they are written.
 func (s *Session) spare() (done func()) {
-	s.process.Trim()
+	if s.process != nil {
+		s.process.Trim()
+	}
 	return debug.FreeOSMemory
 }

@@ -40,7 +40,7 @@ type Session struct {
 	attention attention
 	kernel    kernel
 
-	process process // whose memory restrain looks at: the device's
+	process process // whose memory restrain looks at: the device's; nil where it is not the process's
 	settled int64   // bytes: the most that the process held after restrain gave holes back
 
 	trimmed int    // programs asked for when freed memory was last given back
@@ -75,7 +75,10 @@ func Open(dev *device.Device, c Config) (*Session, error) {
 			return nil, err
 		}
 	}
-	s := &Session{dev: dev, process: dev, cfg: c, model: m, dtype: dtypes.Float32, declaredTied: m.Tied}
+	s := &Session{dev: dev, cfg: c, model: m, dtype: dtypes.Float32, declaredTied: m.Tied}
+	if dev.Kind == device.CPU {
+		s.process = dev
+	}
 	if c.LoRA.unties() {
 		m.Tied = false
 	}
