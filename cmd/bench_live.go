@@ -61,12 +61,12 @@ func benchLive(ctx context.Context, args []string, s streams) error {
 	common := append([]string{"train"}, args...)
 	common = append(common, "save_strategy=no", "eval_strategy=no", "max_steps=100000",
 		fmt.Sprintf("per_device_train_batch_size=%d", liveSettings()[0][0]), fmt.Sprintf("gradient_accumulation_steps=%d", liveSettings()[0][1]))
-	process := benchProcess(ctx, exe, append(slices.Clone(common), "--run", live), s)
-	if err := process.Start(); err != nil {
+	process, err := startBench(ctx, exe, append(slices.Clone(common), "--run", live), s)
+	if err != nil {
 		return err
 	}
-	requests, err := steerLive(ctx, live, s)
-	if err := errors.Join(err, endOf(process)); err != nil {
+	requests, err := steerLive(process.alive, live, s)
+	if err := process.stopped(ctx, err, live); err != nil {
 		return err
 	}
 	events, err := eventsIn(live)
@@ -80,16 +80,12 @@ func benchLive(ctx context.Context, args []string, s streams) error {
 		arguments = append(arguments, "--at", fmt.Sprintf("%d:per_device_train_batch_size=%d,gradient_accumulation_steps=%d", e.Step, e.MicroBatch, e.Accumulation))
 	}
 	fmt.Fprintln(s.err, "the same with the changes scheduled")
-	process = benchProcess(ctx, exe, arguments, s)
-	if err := process.Start(); err != nil {
+	if process, err = startBench(ctx, exe, arguments, s); err != nil {
 		return err
 	}
 	// Its max_steps is the live run's too, or the learning rates would differ; so it is stopped as well.
-	_, err = untilStep(ctx, scheduled, b.Steps)
-	if err == nil {
-		err = stopRun(ctx, scheduled)
-	}
-	if err := errors.Join(err, endOf(process)); err != nil {
+	_, err = untilStep(process.alive, scheduled, b.Steps)
+	if err := process.stopped(ctx, err, scheduled); err != nil {
 		return err
 	}
 	again, err := eventsIn(scheduled)
@@ -103,21 +99,53 @@ func benchLive(ctx context.Context, args []string, s streams) error {
 	return encoder.Encode(b)
 }
 
-func benchProcess(ctx context.Context, exe string, args []string, s streams) *exec.Cmd {
-	c := exec.CommandContext(ctx, exe, args...)
-	c.Stderr = s.err
-	c.Env = append(os.Environ(), compiledVariable+"=") // what a machine sees that has never compiled these shapes
-	return c
+// benchProcess is a run in a process of its own.
+type benchProcess struct {
+	alive context.Context //nolint:containedctx // ends with the process, so that nothing waits for one that is gone
+	kill  context.CancelFunc
+	ended chan error
 }
 
-// endOf waits for a run that was told to stop.
-func endOf(c *exec.Cmd) error {
-	err := c.Wait()
+func startBench(ctx context.Context, exe string, args []string, s streams) (*benchProcess, error) {
+	alive, kill := context.WithCancel(ctx)
+	c := exec.CommandContext(alive, exe, args...)
+	c.Stderr = s.err
+	c.Env = append(os.Environ(), compiledVariable+"=") // what a machine sees that has never compiled these shapes
+	if err := c.Start(); err != nil {
+		kill()
+		return nil, err
+	}
+	p := &benchProcess{alive, kill, make(chan error, 1)}
+	go func() {
+		p.ended <- c.Wait()
+		kill()
+	}()
+	return p, nil
+}
+
+// stopped stops the run, by a kill where something went wrong with it, and waits for its end.
+func (p *benchProcess) stopped(ctx context.Context, wrong error, dir string) error {
+	if wrong == nil {
+		wrong = stopRun(ctx, dir)
+	}
+	ended := p.alive.Err() != nil
+	if wrong != nil {
+		p.kill()
+	}
+	err := <-p.ended
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == exitWarning {
-		return nil // stopped by command
+		err = nil // stopped by command
 	}
-	return err
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case wrong != nil && !ended:
+		return wrong // and not that it was killed
+	case err != nil:
+		return fmt.Errorf("sftui train ended early: %w", err) // it has said why
+	}
+	return wrong
 }
 
 // steerLive asks for each setting in turn and returns when it asked.
@@ -146,7 +174,7 @@ func steerLive(ctx context.Context, dir string, s streams) ([]time.Time, error) 
 			return nil, err
 		}
 	}
-	return requests, stopRun(ctx, dir)
+	return requests, nil
 }
 
 func stopRun(ctx context.Context, dir string) error {

@@ -34,6 +34,19 @@ func TestDescribeLive(t *testing.T) {
 	}
 }
 
+// The bench steers a run to its end, and does not wait for one that has ended.
+func TestBenchLive(t *testing.T) {
+	m := newTiny(t)
+	status, out, errText := sftui(t, "bench", "live", "--recipe", m.recipe)
+	if status != exitDone || !strings.Contains(out, `"curve_equal": true`) || strings.Count(out, `"to"`) != len(liveSettings())-1 {
+		t.Errorf("status %d: %s%s", status, out, errText)
+	}
+	status, _, errText = sftui(t, "bench", "live", "--recipe", m.recipe, "dataset_name="+m.data+".missing")
+	if status != exitFailure || !strings.Contains(errText, "ended early") || !strings.Contains(errText, ".missing") {
+		t.Errorf("status %d: %s", status, errText)
+	}
+}
+
 func TestCurveDifference(t *testing.T) {
 	a := []run.Event{{Step: 1, Loss: 2, RowIDs: []int{1, 2}}, {Step: 2, Loss: 1.5, RowIDs: []int{3}}}
 	b := []run.Event{a[0], a[1]}

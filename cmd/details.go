@@ -124,7 +124,7 @@ likeliest next id and the first eight logits.
   train  seconds a step, tokens a second and memory of a recipe: --recipe F
          [--steps N] [--batches B.json] [--device D]
          [--random qwen2.5-0.5b|qwen2.5-1.5b|tiny] [--peak-tflops T]
-  live   what changes of the batch size cost a live run; takes what train takes
+  live   what changes of the batch size cost a live run; --recipe F
   ui     how long the workbench takes to draw: [--data D] [--model M] [--json]
   compile  memory of every program of a step, compiled for a GPU that need not
          be here: --gpu h200, and --recipe, --batches and --random as train
