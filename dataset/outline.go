@@ -30,14 +30,14 @@ func (p *Preparer) Outline(lengths []RowLength) *Outline {
 func (o *Outline) WithMaxLength(n int) *Outline {
 	options := o.p.o
 	options.MaxLength = n
-	return o.With(options)
+	return o.p.Arranging(options).Outline(o.rows.lengths)
 }
 
-// With arranges the same rows by other options.
-func (o *Outline) With(options Options) *Outline {
-	p := *o.p
-	p.o = options
-	return p.Outline(o.rows.lengths)
+// Arranging is p with other options of how rows are cut, packed and ordered.
+func (p *Preparer) Arranging(o Options) *Preparer {
+	other := *p
+	other.o = o
+	return &other
 }
 
 // Len is the number of sequences.

@@ -49,15 +49,15 @@ func DataOptions(r *recipes.Recipe) (dataset.Options, error) {
 	return o, err
 }
 
-// EvalDataOptions are the settings of data preparation of a recipe's evaluation rows.
-func EvalDataOptions(r *recipes.Recipe) (dataset.Options, error) {
-	o, err := DataOptions(r)
+// EvalOptions are the settings of data preparation of a recipe's evaluation
+// rows, by those of its training rows.
+func EvalOptions(o dataset.Options, r *recipes.Recipe) dataset.Options {
 	if r.EvalPacking != nil {
 		o.Packing = *r.EvalPacking
 		// Rows that are cut one by one can be cut to max_length; only beside packing does TRL let padding_free ask that of them.
 		o.PaddingFree = o.PaddingFree && (o.Packing || !r.Packing)
 	}
-	return o, err
+	return o
 }
 
 // clonedTemplate is a chat template that overrides the model's, "" for none, with the
@@ -246,10 +246,7 @@ func prepare(ctx context.Context, r *recipes.Recipe, tok *dataset.Tokenizer, rep
 	d := &trainingData{source: trainSource.Name(), evalPart: evalSource, close: func() error { return closeSources(trainSource, evalSource) }}
 	d.train, d.prepared, d.dropped, err = prepareOne(ctx, trainSource, tok, options, func(done, total int) { report("tokenizing", done, total) })
 	if err == nil && evalSource != nil {
-		if options, err = EvalDataOptions(r); err != nil {
-			return nil, errors.Join(err, d.close())
-		}
-		d.eval, d.evaluated, _, err = prepareOne(ctx, evalSource, tok, options, func(done, total int) { report("tokenizing evaluation rows", done, total) })
+		d.eval, d.evaluated, _, err = prepareOne(ctx, evalSource, tok, EvalOptions(options, r), func(done, total int) { report("tokenizing evaluation rows", done, total) })
 		if err != nil {
 			err = fmt.Errorf("evaluation data: %w", err)
 		}

@@ -129,11 +129,11 @@ func (f *Forecaster) evaluation(o ForecastOptions, out *Forecast) error {
 	if o.Scanned.Eval == nil || o.Scanned.Eval.Len() == 0 {
 		return nil
 	}
-	options, err := EvalDataOptions(o.Recipe)
+	options, err := DataOptions(o.Recipe)
 	if err != nil {
 		return err
 	}
-	rows := newOutlineFeed(o.Scanned.Eval, nil, options)
+	rows := newOutlineFeed(o.Scanned.Eval, nil, EvalOptions(options, o.Recipe))
 	order, err := NewOrder(rows.Len(), 0, "sequential", false)
 	if err != nil {
 		return err

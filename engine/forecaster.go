@@ -81,9 +81,7 @@ func scanData(ctx context.Context, r *recipes.Recipe, dir string, progress func(
 	if s.Outline, err = lengths(train, "tokenizing"); err != nil || eval == nil {
 		return s, err
 	}
-	if options, err = EvalDataOptions(r); err != nil {
-		return s, err
-	}
+	options = EvalOptions(options, r)
 	if s.Eval, err = lengths(eval, "tokenizing evaluation rows"); err != nil {
 		err = fmt.Errorf("evaluation data: %w", err)
 	}

@@ -33,10 +33,7 @@ func (in *Input) outlineRows(f *facts) {
 
 // outlineEval arranges the evaluation rows, which may be packed otherwise.
 func (in *Input) outlineEval(lengths []dataset.RowLength) {
-	in.evalOutline = in.actual.Outline(lengths)
-	if options, err := engine.EvalDataOptions(in.Recipe); err == nil { // an error has been found with the training rows
-		in.evalOutline = in.evalOutline.With(options)
-	}
+	in.evalOutline = in.actual.Arranging(engine.EvalOptions(in.actual.Options(), in.Recipe)).Outline(lengths)
 }
 
 // chosen are the lengths of some of the rows, in their order.

@@ -1,8 +1,6 @@
 package device
 
 import (
-	"context"
-	"os"
 	"testing"
 	"unsafe"
 
@@ -15,14 +13,7 @@ import (
 
 // TestDispatchAhead queues programs that consume one another's results, and frees their inputs at once.
 func TestDispatchAhead(t *testing.T) {
-	if os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" {
-		t.Skip("no plugin")
-	}
-	d, err := Open(context.Background(), CPU, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := openCPU(t)
 	const n = 256
 	g := graph.NewGraph(d.Backend, "step")
 	x := graph.Parameter(g, "x", shapes.Make(dtypes.Float32, n, n))

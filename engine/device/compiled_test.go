@@ -1,7 +1,6 @@
 package device
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -145,14 +144,7 @@ func TestCompiledStoreBound(t *testing.T) {
 // TestKeepCompiled compiles a program that updates its input in place, loads it, and compiles it again when what was kept
 // is no program: the values are the same to the bit.
 func TestKeepCompiled(t *testing.T) {
-	if os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" {
-		t.Skip("no plugin")
-	}
-	d, err := Open(context.Background(), CPU, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := openCPU(t)
 	dir := filepath.Join(t.TempDir(), "compiled")
 	if !d.KeepCompiled(dir) {
 		t.Fatal("this go-xla's programs cannot be kept: its fields have moved")

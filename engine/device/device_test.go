@@ -75,6 +75,20 @@ func TestAutoFallsBackToGo(t *testing.T) {
 	}
 }
 
+// openCPU opens XLA's CPU plugin for a test.
+func openCPU(t *testing.T) *Device {
+	t.Helper()
+	if os.Getenv("PJRT_PLUGIN_LIBRARY_PATH") == "" {
+		t.Skip("no plugin")
+	}
+	d, err := Open(context.Background(), CPU, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
 func TestMemory(t *testing.T) {
 	d, err := Open(context.Background(), Go, nil)
 	if err != nil {
